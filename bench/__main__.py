@@ -1,0 +1,95 @@
+"""Run the benchmarks: `make bench`, or `make bench ARGS='latency --repeat 1'`."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Callable, Iterator
+from statistics import median
+from typing import Any
+
+from bench import core, latency, machine, throughput
+from bench.cluster import Cluster, cluster
+
+Row = dict[str, Any]
+
+
+def main() -> None:
+    """Measure what is asked for and print a Markdown table, or JSON lines."""
+    parser = argparse.ArgumentParser(prog="python -m bench", epilog="example: python -m bench core matching --repeat 3")
+    parser.add_argument("what", nargs="*", help=f"of {', '.join(BENCHES)}; all by default")
+    parser.add_argument("--repeat", type=int, default=3, help="times that each throughput is measured (default 3)")
+    parser.add_argument("--json", action="store_true", help="print a JSON object a figure")
+    given = parser.parse_args()
+    unknown = set(given.what) - set(BENCHES)
+    if unknown:
+        parser.error(f"there is no {', '.join(sorted(unknown))}; choose from {', '.join(BENCHES)}")
+    wanted = given.what or list(BENCHES)
+    print(machine.describe(), file=sys.stderr)
+    for row in _core(None, given.repeat) if "core" in wanted else ():
+        _show(row, given.json)
+    if wanted != ["core"]:
+        with cluster() as running:
+            for name in wanted:
+                for row in BENCHES[name](running, given.repeat) if name != "core" else ():
+                    _show(row, given.json)
+
+
+def _show(row: Row, as_json: bool) -> None:
+    print(json.dumps(row) if as_json else "| " + " | ".join(str(value) for value in row.values()) + " |", flush=True)
+
+
+def _rates(what: str, rates: list[float]) -> Row:
+    """Sum up repeated measurements; the spread is from the least to the greatest."""
+    spread = f"{min(rates):,.0f} to {max(rates):,.0f}"
+    return {"what": what, "median": f"{median(rates):,.0f} orders/s", "spread": spread, "load": machine.describe()[-3:]}
+
+
+def _core(_: Cluster | None, repeat: int) -> Iterator[Row]:
+    for packet in (1, 100):
+        rates = [core.books(200_000, packet) for _ in range(repeat)]
+        yield _rates(f"books alone, packets of {packet}", rates)
+    for depth in (100, 10_000, 1_000_000):
+        rate, written = core.resting(depth)
+        what = f"one book with {depth:,} resting orders, packets of 100"
+        yield {"what": what, "rate": f"{rate:,.0f} orders/s", "state": f"{written:,.0f} bytes of state an order"}
+
+
+def _matching(running: Cluster, repeat: int) -> Iterator[Row]:
+    for packet, orders in ((1, 300_000), (100, 2_000_000)):
+        rates = [throughput.matching(running, f"m{packet}-{number}", orders, packet) for number in range(repeat)]
+        yield _rates(f"matching, packets of {packet}", rates)
+
+
+def _accounts(running: Cluster, repeat: int) -> Iterator[Row]:
+    for accounts in (2, 10_000):
+        for packet, orders in ((1, 60_000), (100, 200_000)):
+            rates = [
+                throughput.both(running, f"a{accounts}-{packet}-{number}", orders, packet, accounts)
+                for number in range(repeat)
+            ]
+            yield _rates(f"accounts and matching, {accounts:,} accounts, packets of {packet}", rates)
+
+
+def _latency(running: Cluster, _: int) -> Iterator[Row]:
+    for rate in (200, 1_000):
+        for hop in latency.latency(running, f"l{rate}", rate, 30):
+            yield {
+                "what": f"{rate:,} orders/s: {hop.hop}",
+                "p50": hop.p50,
+                "p95": hop.p95,
+                "p99": hop.p99,
+                "unit": "ms",
+            }
+
+
+BENCHES: dict[str, Callable[[Any, int], Iterator[Row]]] = {
+    "core": _core,
+    "matching": _matching,
+    "accounts": _accounts,
+    "latency": _latency,
+}
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,150 @@
+"""Runs machines over packets. Flink, the simulator, `openbell match` and `openbell verify` are shells around this.
+
+Theory of operation: a packet is atomic. It is decoded, applied message by message to the machine of its key, and only
+then do the machine's changed entries and the grouped outputs leave, together. What is no packet becomes a dead letter
+and changes nothing. A packet that breaks an invariant becomes a dead letter, too: its machine is rebuilt from the
+entries stored before it and halts, and then takes the same packet as a halted machine does, refusing what it may refuse,
+so that channels stay whole and whoever waits for an answer gets one. What an operator asked in that packet is not done: a
+`Resume` would only break the invariant again. Nothing loops; every other key goes on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
+
+from exchange import messages as m
+from exchange import topics
+from exchange.accounts import Accounts
+from exchange.book import Book
+from exchange.clock import VenueClock
+from exchange.errors import InvalidPacket
+from exchange.machine import Address, Entries, Machine
+from exchange.packets import PACKET_MAX, PacketDecoder, decode_account_inbox, decode_book_inbox, encode
+
+Make: TypeAlias = Callable[[str, Entries | None], Machine]
+Load: TypeAlias = Callable[[], Entries]
+
+_OPERATOR = (m.Resume, m.ListInstrument)
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """A record of an inbox: where it stands, when the broker appended it, its key and its value as they are."""
+
+    topic: str
+    partition: int
+    offset: int
+    time_ms: int
+    key: str
+    value: bytes
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What a packet causes: records to write, as (topic, key, value), and state entries to store for its key."""
+
+    records: list[tuple[str, str, bytes]] = field(default_factory=list)
+    changes: dict[str, str | None] = field(default_factory=dict)
+    deadline_ms: int | None = None
+
+
+class Host:
+    """The working forms of all keys of one process; a missing one is rebuilt by `load`."""
+
+    def __init__(self, make: Make, decode: PacketDecoder[Any]) -> None:
+        self._make = make
+        self._decode = decode
+        self.machines: dict[str, Machine] = {}
+
+    def machine(self, key: str, load: Load) -> Machine:
+        """Return the working form of a key."""
+        machine = self.machines.get(key)
+        if machine is None:
+            machine = self.machines[key] = self._make(key, load() or None)
+        return machine
+
+    def process(self, record: Record, load: Load) -> Outcome:
+        """Apply one record; `load` returns the entries stored for its key."""
+        outcome = Outcome()
+        key = record.key
+        try:
+            packet = self._decode(record.value)
+            machine = self.machine(key, load)
+            _check_keys(machine, packet)
+        except InvalidPacket as error:
+            outcome.records.append(_dead_letter(record, "INVALID_PACKET", str(error)))
+            return outcome
+        try:
+            outputs = _apply(machine, packet, record.time_ms)
+        except InvalidPacket as error:
+            del self.machines[key]
+            outcome.records.append(_dead_letter(record, "INVALID_PACKET", str(error)))
+            return outcome
+        except Exception as error:  # noqa: BLE001  (whatever it is, it must halt this key and no other)
+            del self.machines[key]
+            outcome.records.append(_dead_letter(record, "BROKEN_INVARIANT", f"{type(error).__name__}: {error}"))
+            machine = self.machine(key, load)
+            machine.halted = True
+            outputs = _apply(machine, [message for message in packet if type(message) not in _OPERATOR], record.time_ms)
+        _group(machine, outputs, record, outcome)
+        for source in machine.inbound.overdue(record.time_ms) if machine.inbound.holes else ():
+            outcome.records.append(_dead_letter(record, "CHANNEL_HOLE", f"messages of {source} are missing"))
+        outcome.changes = machine.changes()
+        outcome.deadline_ms = machine.deadline_ms()
+        return outcome
+
+
+def book_host(clock: VenueClock, shards: int) -> Host:
+    """Return a host for the books of a venue."""
+    return Host(lambda symbol, entries: Book(symbol, clock, shards, entries), decode_book_inbox)
+
+
+def accounts_host(clock: VenueClock, shards: int) -> Host:
+    """Return a host for the account shards of a venue."""
+    return Host(lambda shard, entries: Accounts(shard, clock, shards, entries), decode_account_inbox)
+
+
+def _check_keys(machine: Machine, packet: list[Any]) -> None:
+    for message in packet:
+        if not machine.accepts(message):
+            raise InvalidPacket(f"the record's key is not that of its {type(message).__name__}")
+
+
+def _apply(machine: Machine, packet: list[Any], time_ms: int) -> list[Any]:
+    outputs: list[Any] = []
+    for message in packet:
+        outputs += machine.apply(message, time_ms)
+    return outputs
+
+
+def _group(machine: Machine, outputs: list[Any], record: Record, outcome: Outcome) -> None:
+    """Encode the outputs, a packet for each address, in their order."""
+    groups: dict[Address, list[Any]] = {}
+    for message in outputs:
+        address = machine.address(message)
+        group = groups.get(address)
+        if group is None:
+            groups[address] = [message]
+        else:
+            group.append(message)
+    for (topic, key), group in groups.items():
+        if topic == topics.DEAD_LETTERS:
+            outcome.records += [_dead_letter(record, "REJECTED", message.reason, encode(message)) for message in group]
+            continue
+        for start in range(0, len(group), PACKET_MAX):
+            outcome.records.append((topic, key, encode(group[start : start + PACKET_MAX])))
+
+
+def _dead_letter(record: Record, reason: Any, detail: str, raw: bytes | None = None) -> tuple[str, str, bytes]:
+    letter = m.DeadLetter(
+        topic=record.topic,
+        partition=record.partition,
+        offset=record.offset,
+        key=record.key,
+        reason=reason,
+        detail=detail,
+        raw=record.value if raw is None else raw,
+    )
+    return topics.DEAD_LETTERS, record.topic, encode(letter)

@@ -1,0 +1,75 @@
+"""The topics of a venue. Nothing else spells a topic's name."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Final
+
+from exchange.errors import ExchangeError
+
+ACCOUNT_INBOX: Final = "account-inbox"
+BOOK_INBOX: Final = "book-inbox"
+ORDER_REPORTS: Final = "order-reports"
+ACCOUNT_UPDATES: Final = "account-updates"
+TRADES: Final = "trades"
+BOOK_DELTAS: Final = "book-deltas"
+MARKET_DATA: Final = "market-data"
+DEAD_LETTERS: Final = "dead-letters"
+
+ALL: Final = (
+    ACCOUNT_INBOX,
+    BOOK_INBOX,
+    ORDER_REPORTS,
+    ACCOUNT_UPDATES,
+    TRADES,
+    BOOK_DELTAS,
+    MARKET_DATA,
+    DEAD_LETTERS,
+)
+INBOXES: Final = (ACCOUNT_INBOX, BOOK_INBOX)
+
+RECORD_BYTES_MAX: Final = 1_048_576
+DEAD_LETTER_BYTES_MAX: Final = 4 * RECORD_BYTES_MAX
+"""A dead letter holds a whole refused record in base64, and must still fit."""
+
+_VENUE = re.compile(r"[a-z0-9][a-z0-9-]{0,31}", re.ASCII)
+
+
+@dataclass(frozen=True)
+class TopicSpec:
+    """A topic to create: its full name, number of partitions and Kafka settings."""
+
+    name: str
+    partitions: int
+    config: dict[str, str]
+
+
+def topic_name(venue: str, topic: str) -> str:
+    """Return the full name of a venue's topic.
+
+    >>> topic_name("replay", TRADES)
+    'replay.trades'
+
+    Raises:
+        ExchangeError: if the venue's name is not 1 to 32 of a-z, 0-9 and '-'.
+    """
+    if not _VENUE.fullmatch(venue):
+        raise ExchangeError(f"venue {venue!r} must be 1 to 32 of a-z, 0-9 and '-', and begin with a letter or digit")
+    return f"{venue}.{topic}"
+
+
+def topic_specs(venue: str, partitions: int) -> tuple[TopicSpec, ...]:
+    """Return all topics of a venue.
+
+    The log is the truth, so it is kept for ever. Inboxes carry the broker's append time, which is a live venue's clock.
+    """
+    specs = []
+    for topic in ALL:
+        config = {"retention.ms": "-1", "retention.bytes": "-1", "max.message.bytes": str(RECORD_BYTES_MAX)}
+        if topic in INBOXES:
+            config["message.timestamp.type"] = "LogAppendTime"
+        if topic == DEAD_LETTERS:
+            config["max.message.bytes"] = str(DEAD_LETTER_BYTES_MAX)
+        specs.append(TopicSpec(topic_name(venue, topic), partitions, config))
+    return tuple(specs)

@@ -1,0 +1,22 @@
+"""The accounts job: an account shard per key, `account-inbox` -> `book-inbox`, `order-reports`, `account-updates`."""
+
+from exchange import topics
+from exchange.host import accounts_host
+from flink_jobs.job import MachineJob, parse_venue
+
+JOB = MachineJob(
+    "accounts",
+    topics.ACCOUNT_INBOX,
+    (topics.BOOK_INBOX, topics.ORDER_REPORTS, topics.ACCOUNT_UPDATES, topics.DEAD_LETTERS),
+    accounts_host,
+)
+build = JOB.build
+
+
+def main() -> None:
+    """Submit the job."""
+    JOB.run(parse_venue(JOB.name))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,80 @@
+"""The one Flink operator of the exchange: hosts a machine per key."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from pyflink.common import Row
+from pyflink.common.typeinfo import Types
+from pyflink.datastream import KeyedProcessFunction, RuntimeContext
+from pyflink.datastream.state import MapStateDescriptor
+
+from exchange.host import Host, Outcome
+from exchange.messages import Tick
+from exchange.packets import encode
+from exchange.topics import topic_name
+from flink_jobs.kafka_streams import to_record
+
+TICK_DELAY_MS = 20
+"""How long after a deadline an idle machine's tick is written, so that the tick's append time lies past it."""
+
+
+class MachineFunction(KeyedProcessFunction):
+    """Applies each record to the machine of its key and yields (topic, key, packet) rows.
+
+    A machine's entries live in one map state. Its working form stays in this process, made in `open`, because modules
+    outlive jobs in thread mode. With `ticking`, a machine that waits for a time gets a `Tick` in its inbox when that
+    time has passed; the timer does nothing else, so that state changes only by the log.
+    """
+
+    def __init__(self, make_host: Callable[[], Host], venue: str, inbox: str, ticking: bool) -> None:
+        self._make_host = make_host
+        self._venue = venue
+        self._topic = topic_name(venue, inbox)
+        self._ticking = ticking
+
+    def open(self, runtime_context: RuntimeContext) -> None:
+        """Make the working forms' place and the state."""
+        self._host = self._make_host()
+        self._entries = runtime_context.get_map_state(MapStateDescriptor("entries", Types.STRING(), Types.STRING()))
+        self._names: dict[str, str] = {}
+        self._timers: dict[str, int] = {}
+
+    def process_element(self, value: str, ctx: KeyedProcessFunction.Context) -> Iterator[Row]:
+        """Apply one record."""
+        record = to_record(self._topic, ctx.get_current_key(), value)
+        outcome = self._host.process(record, self._load)
+        self._store(outcome)
+        if self._ticking and outcome.deadline_ms is not None:
+            self._set_timer(record.key, outcome.deadline_ms, ctx)
+        for topic, key, packet in outcome.records:
+            name = self._names.get(topic)
+            if name is None:
+                name = self._names[topic] = topic_name(self._venue, topic)
+            yield Row(name, key, packet.decode())
+
+    def on_timer(self, timestamp: int, ctx: KeyedProcessFunction.OnTimerContext) -> Iterator[Row]:
+        """Write a tick to the key's inbox."""
+        del timestamp
+        key = ctx.get_current_key()
+        self._timers.pop(key, None)
+        yield Row(self._topic, key, encode(Tick(key=key)).decode())
+
+    def _load(self) -> dict[str, str]:
+        return dict(self._entries.items())
+
+    def _store(self, outcome: Outcome) -> None:
+        changes = outcome.changes
+        for name in [name for name, text in changes.items() if text is None]:
+            del changes[name]
+            self._entries.remove(name)
+        if changes:
+            self._entries.put_all(changes)
+
+    def _set_timer(self, key: str, deadline_ms: int, ctx: KeyedProcessFunction.Context) -> None:
+        service = ctx.timer_service()
+        at = max(deadline_ms, service.current_processing_time()) + TICK_DELAY_MS
+        pending = self._timers.get(key)
+        if pending is None or at < pending:
+            self._timers[key] = at
+            service.register_processing_time_timer(at)

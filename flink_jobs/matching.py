@@ -1,0 +1,22 @@
+"""The matching job: a book per symbol, `book-inbox` -> `trades`, `book-deltas`, and reports to `account-inbox`."""
+
+from exchange import topics
+from exchange.host import book_host
+from flink_jobs.job import MachineJob, parse_venue
+
+JOB = MachineJob(
+    "matching",
+    topics.BOOK_INBOX,
+    (topics.TRADES, topics.BOOK_DELTAS, topics.ACCOUNT_INBOX, topics.BOOK_INBOX, topics.DEAD_LETTERS),
+    book_host,
+)
+build = JOB.build
+
+
+def main() -> None:
+    """Submit the job."""
+    JOB.run(parse_venue(JOB.name))
+
+
+if __name__ == "__main__":
+    main()

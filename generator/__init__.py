@@ -1,0 +1,1 @@
+"""Synthetic order flow: seeded, so that the same seed gives the same messages."""

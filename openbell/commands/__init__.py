@@ -1,0 +1,1 @@
+"""The commands of `openbell`, one a module."""

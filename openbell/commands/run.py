@@ -1,0 +1,79 @@
+"""`openbell run`."""
+
+import signal
+import subprocess
+import sys
+from typing import Any
+
+import typer
+
+from openbell.console import OUT, complain, progress, settings_of
+from openbell.errors import OpenbellError
+from openbell.home import Home
+
+EXAMPLE = "openbell run"
+STOP_S = 15
+
+
+def run(context: typer.Context) -> None:
+    """Start the exchange, replay real prices into it and show the market until Ctrl-C; then stop what was started here.
+
+    A stack that was up before stays up.
+    """
+    from openbell import stack
+
+    settings = settings_of(context)
+    was_up = Home(settings.home).supervised()
+    signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        with progress() as say:
+            up = stack.up(settings, say=say)
+        _show(up)
+    except KeyboardInterrupt:
+        pass
+    finally:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        if not was_up:
+            with progress() as say:
+                for warning in stack.down(settings, say=say):
+                    complain(f"warning: {warning}")
+            OUT.print("Openbell is down")
+
+
+def _show(up: Any) -> None:
+    """Replay in the background and watch in the foreground, until the watching ends."""
+    log = up.home.logs / "replay.log"
+    with log.open("ab") as output:
+        replay = subprocess.Popen(
+            [sys.executable, "-m", "openbell", "replay"],
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            start_new_session=True,
+        )
+    OUT.print(f"Openbell is up and replays real prices (log: {log}). Ctrl-C stops it.", soft_wrap=True)
+    watch = subprocess.Popen([sys.executable, "-m", "openbell", "watch"])
+    try:
+        if watch.wait():
+            raise OpenbellError("the watching failed; 'openbell watch' by itself shows why")
+    finally:
+        # Ctrl-C reached the watching as well: it puts the terminal in order and ends by itself.
+        _end(watch, signal.SIGINT)
+        if replay.poll():
+            complain(f"the replay failed; see {log}")
+        _end(replay, signal.SIGTERM)
+
+
+def _end(process: subprocess.Popen[bytes], number: int) -> None:
+    if process.poll() is None:
+        process.send_signal(number)
+    try:
+        process.wait(STOP_S)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+
+
+def _interrupt(*_: object) -> None:
+    """Take SIGTERM for Ctrl-C, so that it, too, stops everything."""
+    raise KeyboardInterrupt

@@ -1,0 +1,123 @@
+"""The markets of a venue as `openbell watch` shows them: read from the topics, written as rows of texts."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from exchange import topics
+from exchange.channel import Inbound
+from exchange.errors import InvalidPacket
+from exchange.host import Record
+from exchange.instruments import Instrument
+from exchange.messages import ListInstrument
+from exchange.packets import decode_book_deltas, decode_book_inbox, decode_trades
+from exchange.topics import topic_name
+from exchange.views import MarketView
+from wire.reader import fresh
+
+TOPICS: Final = (topics.TRADES, topics.BOOK_DELTAS, topics.BOOK_INBOX)
+RATE_S: Final = 5.0
+"""Over how many seconds trades a second are averaged."""
+RATE_SAMPLES_MAX: Final = 64
+
+
+class Markets:
+    """All symbols of a venue. The book inbox is read for the listings alone, which say what a tick and a lot are."""
+
+    def __init__(self, venue: str) -> None:
+        self.views: dict[str, MarketView] = {}
+        self.instruments: dict[str, tuple[int, Instrument]] = {}
+        self._trades, self._deltas = topic_name(venue, topics.TRADES), topic_name(venue, topics.BOOK_DELTAS)
+        self._seen = {self._trades: Inbound(), self._deltas: Inbound()}
+        self._samples: deque[tuple[float, int]] = deque(maxlen=RATE_SAMPLES_MAX)
+
+    def add(self, record: Record) -> None:
+        """Take in a record of one of `TOPICS`."""
+        if record.topic == self._trades:
+            for trade in fresh(self._seen[self._trades], [record], decode_trades):
+                self._view(trade.symbol).trade(trade)
+        elif record.topic == self._deltas:
+            for delta in fresh(self._seen[self._deltas], [record], decode_book_deltas):
+                self._view(delta.symbol).delta(delta)
+        elif b'"ListInstrument"' in record.value:
+            self._list(record.value)
+
+    def sample(self, now_s: float) -> None:
+        """Take note of how many trades there are at this moment of the wall's clock, in seconds."""
+        self._samples.append((now_s, sum(view.trades for view in self.views.values())))
+
+    def trades_per_s(self) -> float:
+        """Return the trades a second of the last `RATE_S` seconds."""
+        if not self._samples:
+            return 0.0
+        last_s, last = self._samples[-1]
+        first_s, first = next(sample for sample in self._samples if last_s - sample[0] <= RATE_S)
+        return (last - first) / (last_s - first_s) if last_s > first_s else 0.0
+
+    def time_ms(self) -> int | None:
+        """Return the time of the data, in milliseconds, or None before there is any."""
+        return max((view.time_ms for view in self.views.values()), default=None)
+
+    def snapshot(self) -> list[dict[str, Any]]:
+        """Return what is known of each symbol; prices and quantities as decimal strings, None where there is none."""
+        return [self._row(view) for _, view in sorted(self.views.items())]
+
+    def _row(self, view: MarketView) -> dict[str, Any]:
+        day, change = view.day, view.change()
+        bid, ask = view.book.best_bid(), view.book.best_ask()
+        return {
+            "symbol": view.symbol,
+            "last": self._price(view.symbol, day.close if day else None),
+            "change_percent": None if change is None else round(change * 100, 2),
+            "bid": self._price(view.symbol, bid),
+            "bid_quantity": self._quantity(view.symbol, view.book.bids.get(bid) if bid else None),
+            "ask": self._price(view.symbol, ask),
+            "ask_quantity": self._quantity(view.symbol, view.book.asks.get(ask) if ask else None),
+            "day_volume": self._quantity(view.symbol, day.volume if day else None),
+            "trades": view.trades,
+            "time_ms": view.time_ms,
+        }
+
+    def _price(self, symbol: str, ticks: int | None) -> str | None:
+        listed = self.instruments.get(symbol)
+        return None if ticks is None else trimmed(listed[1].price_text(ticks)) if listed else f"{ticks} ticks"
+
+    def _quantity(self, symbol: str, lots: int | None) -> str | None:
+        listed = self.instruments.get(symbol)
+        return None if lots is None else listed[1].quantity_text(lots) if listed else f"{lots} lots"
+
+    def _view(self, symbol: str) -> MarketView:
+        view = self.views.get(symbol)
+        if view is None:
+            view = self.views[symbol] = MarketView(symbol)
+        return view
+
+    def _list(self, value: bytes) -> None:
+        try:
+            messages: Iterable[Any] = decode_book_inbox(value)
+        except InvalidPacket:
+            return  # the books refuse it, too
+        for message in messages:
+            if isinstance(message, ListInstrument):
+                version, symbol = message.version, message.instrument.symbol
+                if version > self.instruments.get(symbol, (0, None))[0]:
+                    self.instruments[symbol] = (version, message.instrument)
+                    self._view(symbol)
+
+
+def trimmed(price: str) -> str:
+    """Shorten a price to two decimals where the others are 0.
+
+    >>> trimmed("118.5600"), trimmed("14.2675"), trimmed("7")
+    ('118.56', '14.2675', '7')
+    """
+    whole, point, decimals = price.partition(".")
+    return whole + point + decimals[:2] + decimals[2:].rstrip("0")
+
+
+def time_text(time_ms: int | None) -> str:
+    """Write a time of the data in UTC, or a dash before there is any."""
+    return f"{datetime.fromtimestamp(time_ms / 1000, UTC):%Y-%m-%d %H:%M}" if time_ms else "-"

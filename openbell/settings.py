@@ -1,0 +1,128 @@
+"""The settings of a local stack: what each is called in the environment, its default and its bounds.
+
+They are read once, by the command line, from a mapping; everything else is handed a `Settings`. docs/SETTINGS.md has them all in
+a table, which a test holds to this module.
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+from openbell.errors import SettingError
+
+PREFIX = "OPENBELL_"
+PORT_MAX = 65_535
+
+
+@dataclass(frozen=True)
+class Kind:
+    """How a setting is written: its parser, which raises ValueError, and the words that say what to write."""
+
+    parse: Callable[[str], Any]
+    expected: str
+
+
+def _whole(least: int, most: int) -> Kind:
+    def parse(text: str) -> int:
+        if not re.fullmatch(r"[0-9]{1,9}", text) or not least <= int(text) <= most:
+            raise ValueError
+        return int(text)
+
+    return Kind(parse, f"a whole number from {least} to {most}")
+
+
+def _one_of(*words: str) -> Kind:
+    def parse(text: str) -> str:
+        if text not in words:
+            raise ValueError
+        return text
+
+    return Kind(parse, " or ".join(words))
+
+
+def _name() -> Kind:
+    def parse(text: str) -> str:
+        if not re.fullmatch(r"[a-z0-9][a-z0-9-]{0,31}", text):
+            raise ValueError
+        return text
+
+    return Kind(parse, "1 to 32 lower-case letters, digits and hyphens, no hyphen first")
+
+
+def _folder() -> Kind:
+    def parse(text: str) -> Path:
+        path = Path(text).expanduser().absolute()
+        if not re.fullmatch(r"[\w./@+-]+", str(path), re.ASCII):
+            raise ValueError
+        return path
+
+    return Kind(parse, "a folder whose full path has only letters, digits and . _ - + @ /")
+
+
+def _setting(default: str, kind: Kind, meaning: str) -> Any:
+    """A field of `Settings`; `default` is written as a user would write it."""
+    return field(
+        default_factory=lambda: kind.parse(default), metadata={"kind": kind, "meaning": meaning, "text": default}
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """Everything about a local stack that may differ from one to the next. A port of 0 means: pick one, and keep it."""
+
+    home: Path = _setting(".openbell", _folder(), "the stack's data, logs and state; one stack a home")
+    jars: Path = _setting(".openbell/jars", _folder(), "the jars that Maven fetched; stacks may share it")
+    venue: str = _setting("replay", _name(), "name of the venue: the prefix of its topics")
+    clock: str = _setting("replay", _one_of("replay", "live"), "the venue's clock: the replayed data's or the broker's")
+    partitions: int = _setting("4", _whole(1, 720), "partitions of each topic; fixed when the topics are made")
+    account_shards: int = _setting("16", _whole(1, 720), "shards of the accounts; fixed for a venue's life")
+    task_managers: int = _setting("2", _whole(1, 32), "TaskManagers, one slot each")
+    parallelism: int = _setting("1", _whole(1, 32), "parallelism of each job when it is first submitted")
+    checkpoint_ms: int = _setting("2000", _whole(100, 600_000), "milliseconds from one checkpoint to the next")
+    kafka_port: int = _setting("0", _whole(0, PORT_MAX), "port of the Kafka broker")
+    kafka_controller_port: int = _setting("0", _whole(0, PORT_MAX), "port of the broker's own controller")
+    flink_rest_port: int = _setting("0", _whole(0, PORT_MAX), "port of Flink's REST API and web pages")
+    flink_rpc_port: int = _setting("0", _whole(0, PORT_MAX), "port at which the TaskManagers reach the JobManager")
+    kafka_heap_mb: int = _setting("320", _whole(128, 65_536), "megabytes of the broker's heap")
+    jobmanager_mb: int = _setting("832", _whole(768, 65_536), "megabytes of the JobManager's process")
+    taskmanager_mb: int = _setting(
+        "1024", _whole(832, 65_536), "megabytes of each TaskManager's JVM, its Python not counted"
+    )
+    start_timeout_s: int = _setting("180", _whole(5, 3_600), "seconds to wait for the servers and jobs to be ready")
+
+    @classmethod
+    def from_mapping(cls, mapping: Mapping[str, str]) -> "Settings":
+        """Read the settings from an environment. Raises SettingError naming the variable and what to write."""
+        values: dict[str, Any] = {}
+        for item in fields(cls):
+            name = variable(item.name)
+            text = mapping.get(name, "").strip()
+            if not text:
+                continue
+            kind: Kind = item.metadata["kind"]
+            try:
+                values[item.name] = kind.parse(text)
+            except ValueError:
+                raise SettingError(f"{name} is {text!r}; write {kind.expected}") from None
+        return cls(**values)
+
+    def to_mapping(self) -> dict[str, str]:
+        """The inverse of `from_mapping`: each setting as a user would write it."""
+        return {variable(item.name): str(getattr(self, item.name)) for item in fields(self)}
+
+
+def variable(field_name: str) -> str:
+    """The environment variable of a setting.
+
+    >>> variable("kafka_port")
+    'OPENBELL_KAFKA_PORT'
+    """
+    return PREFIX + field_name.upper()
+
+
+def unknown_variables(mapping: Mapping[str, str]) -> list[str]:
+    """Variables that look like settings and are none: most likely typing errors."""
+    known = {variable(item.name) for item in fields(Settings)}
+    return sorted(name for name in mapping if name.startswith(PREFIX) and name not in known)

@@ -1,0 +1,1 @@
+"""Keeps a folder's services running, whatever they are, and leaves no process behind."""

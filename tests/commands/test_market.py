@@ -1,0 +1,60 @@
+"""The rows that `openbell watch` shows."""
+
+from exchange.host import Record
+from exchange.instruments import Instrument
+from exchange.messages import BookDelta, ListInstrument, Trade
+from exchange.packets import encode
+from openbell.market import Markets
+
+LISTED = Instrument(symbol="X", base="A", quote="USD", tick="0.0001", lot="100")
+TRADE = Trade(
+    symbol="X", seq=1, time_ms=86_400_000, price=1_185_600, quantity=3, taker_side="buy", maker_order=1, taker_order=2
+)
+BID = BookDelta(symbol="X", seq=1, time_ms=86_400_000, side="buy", price=142_675, quantity=2)
+
+
+def record(topic: str, message: object) -> Record:
+    return Record(f"v.{topic}", 0, 0, 0, "X", encode(message))
+
+
+def test_a_market_that_has_not_traded_is_shown_as_soon_as_it_is_listed() -> None:
+    markets = Markets("v")
+    assert (markets.snapshot(), markets.time_ms()) == ([], None)
+    markets.add(record("book-inbox", [ListInstrument(key="X", instrument=LISTED)]))
+    markets.add(record("book-inbox", "ListInstrument, but no packet"))
+    assert [(row["symbol"], row["last"], row["bid"], row["trades"]) for row in markets.snapshot()] == [
+        ("X", None, None, 0)
+    ]
+
+
+def test_prices_are_decimals_once_the_listing_is_known_and_repeats_count_once() -> None:
+    markets = Markets("v")
+    markets.add(record("trades", TRADE))
+    assert markets.snapshot()[0]["last"] == "1185600 ticks"
+    markets.add(record("book-inbox", ListInstrument(key="X", instrument=LISTED)))
+    markets.add(record("trades", [TRADE]))
+    markets.add(record("book-deltas", BID))
+    assert markets.snapshot() == [
+        {
+            "symbol": "X",
+            "last": "118.56",
+            "change_percent": None,
+            "bid": "14.2675",
+            "bid_quantity": "200",
+            "ask": None,
+            "ask_quantity": None,
+            "day_volume": "300",
+            "trades": 1,
+            "time_ms": 86_400_000,
+        }
+    ]
+
+
+def test_trades_a_second_are_those_of_the_last_seconds() -> None:
+    markets = Markets("v")
+    assert markets.trades_per_s() == 0.0
+    markets.sample(0.0)
+    markets.sample(100.0)
+    markets.add(record("trades", TRADE))
+    markets.sample(102.0)
+    assert markets.trades_per_s() == 0.5

@@ -1,0 +1,42 @@
+"""What tests of several folders share: real stacks."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from support import StartStack
+
+from openbell import stack as local
+from openbell.settings import Settings, variable
+from openbell.stack import Stack
+from openbell.supervise.processes import marked
+
+ROOT = Path(__file__).parent.parent
+
+
+@pytest.fixture(scope="session")
+def start_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StartStack]:
+    """Start further stacks, in the way of `openbell up`."""
+    started: list[Settings] = []
+    jars = os.environ.get(variable("jars"), str(ROOT / ".openbell" / "jars"))
+
+    def start(*, jobs: bool = True, **settings: Any) -> Stack:
+        home = tmp_path_factory.mktemp("stack")
+        wanted = {"home": home, "jars": jars, "start_timeout_s": 300} | settings
+        read = Settings.from_mapping({variable(name): str(value) for name, value in wanted.items()})
+        started.append(read)
+        return local.up(read, jobs=jobs)
+
+    yield start
+    for settings in started:
+        local.down(settings, savepoints=False)
+    left = {str(settings.home): marked(str(settings.home)) for settings in started}
+    assert not any(left.values()), f"processes outlived their stacks: {left}"
+
+
+@pytest.fixture(scope="session")
+def stack(start_stack: StartStack) -> Stack:
+    """The one stack that most tests share: a replay venue with both jobs, and a slot to spare for rescaling."""
+    return start_stack(task_managers=3)

@@ -1,0 +1,88 @@
+"""The tables of docs/PROTOCOL.md, made from the message definitions: `python tests/docs/protocol_tables.py` writes them."""
+
+from __future__ import annotations
+
+import inspect
+from pathlib import Path
+from typing import Any, get_args
+
+import msgspec
+
+from exchange import messages as m
+from exchange import topics
+
+PROTOCOL = Path(__file__).parents[2] / "docs" / "PROTOCOL.md"
+BEGIN, END = "<!-- tables: begin -->", "<!-- tables: end -->"
+
+CARRIED: dict[str, tuple[Any, ...]] = {
+    topics.ACCOUNT_INBOX: get_args(m.AccountsInput),
+    topics.BOOK_INBOX: get_args(m.BookCommand),
+    topics.ORDER_REPORTS: get_args(m.OrderReport),
+    topics.ACCOUNT_UPDATES: get_args(m.AccountUpdate),
+    topics.TRADES: (m.Trade,),
+    topics.BOOK_DELTAS: (m.BookDelta,),
+    topics.MARKET_DATA: (m.Bar,),
+    topics.DEAD_LETTERS: (m.DeadLetter,),
+}
+
+
+def kinds() -> list[Any]:
+    """Return all message types, in the order of their definition."""
+    found = [kind for kind in vars(m).values() if inspect.isclass(kind) and issubclass(kind, m.Message)]
+    return [kind for kind in found if kind is not m.Message]
+
+
+def tables() -> str:
+    """Return the generated part of the document."""
+    parts = ["## Messages by topic", "", "| topic | messages |", "|---|---|"]
+    for topic, carried in CARRIED.items():
+        parts.append(f"| `{topic}` | {', '.join(f'[{kind.__name__}](#{kind.__name__.lower()})' for kind in carried)} |")
+    parts += ["", "## Messages", ""]
+    for kind in kinds():
+        parts += [f"### {kind.__name__}", "", " ".join(inspect.cleandoc(kind.__doc__ or "").split()), ""]
+        parts += ["| field | type | when absent |", "|---|---|---|"]
+        for field in msgspec.structs.fields(kind):
+            default = "required" if field.required else f"`{msgspec.json.encode(field.default).decode()}`"
+            parts.append(f"| `{field.encode_name}` | {describe(msgspec.inspect.type_info(field.type))} | {default} |")
+        parts.append("")
+    parts += ["## Closed lists", ""]
+    for name in ("RejectReason", "CancelReason"):
+        parts += [f"`{name}`: {', '.join(f'`{word}`' for word in get_args(getattr(m, name)))}", ""]
+    return "\n".join(parts)
+
+
+def describe(kind: Any) -> str:  # noqa: PLR0911
+    """Say in a few words what a field holds."""
+    inspected = msgspec.inspect
+    if isinstance(kind, inspected.Metadata):
+        return describe(kind.type)
+    if isinstance(kind, inspected.IntType):
+        if kind.ge is None:
+            return "integer"
+        return f"integer, {kind.ge:,} to {kind.le:,}" if kind.le is not None else f"integer, from {kind.ge}"
+    if isinstance(kind, inspected.StrType):
+        if kind.pattern:
+            return f"string, `{kind.pattern}`"
+        return f"string, {kind.min_length} to {kind.max_length} characters" if kind.max_length else "string"
+    if isinstance(kind, inspected.LiteralType):
+        return "a `RejectReason`" if len(kind.values) > 8 else " or ".join(f"`{value}`" for value in kind.values)
+    if isinstance(kind, inspected.UnionType):
+        return " or ".join(describe(one) for one in kind.types if not isinstance(one, inspected.NoneType))
+    if isinstance(kind, inspected.StructType):
+        fields = ", ".join(f"`{field.encode_name}`" for field in kind.fields)
+        return f"object with {fields}"
+    if isinstance(kind, inspected.BytesType):
+        return "string, base64"
+    raise TypeError(f"no words for {kind}")
+
+
+def split(text: str) -> tuple[str, str, str]:
+    """Split the document into what stands before, between and after the marks."""
+    before, rest = text.split(BEGIN)
+    inside, after = rest.split(END)
+    return before, inside.strip(), after
+
+
+if __name__ == "__main__":
+    begin, _, rest = split(PROTOCOL.read_text())
+    PROTOCOL.write_text(f"{begin}{BEGIN}\n\n{tables()}\n{END}{rest}")

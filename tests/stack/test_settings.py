@@ -1,0 +1,60 @@
+"""Settings are read from a mapping, refused in one clear line, and documented one and all."""
+
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+
+from openbell.errors import ExitCode, SettingError
+from openbell.settings import Settings, unknown_variables, variable
+
+DOCUMENT = Path(__file__).parents[2] / "docs" / "SETTINGS.md"
+
+
+def test_the_defaults_hold_where_nothing_is_set() -> None:
+    settings = Settings.from_mapping({"PATH": "/usr/bin", "OPENBELL_VENUE": " "})
+    assert settings == Settings()
+    assert (settings.venue, settings.clock, settings.partitions) == ("replay", "replay", 4)
+    assert settings.home == Path.cwd() / ".openbell"
+
+
+def test_what_is_written_is_read_back() -> None:
+    settings = Settings.from_mapping(
+        {"OPENBELL_VENUE": "eu-1", "OPENBELL_CLOCK": "live", "OPENBELL_KAFKA_PORT": "19092"}
+    )
+    assert (settings.venue, settings.clock, settings.kafka_port) == ("eu-1", "live", 19092)
+    assert Settings.from_mapping(settings.to_mapping()) == settings
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "advice"),
+    [
+        ("OPENBELL_PARTITIONS", "four", "a whole number from 1 to 720"),
+        ("OPENBELL_PARTITIONS", "0", "a whole number from 1 to 720"),
+        ("OPENBELL_PARTITIONS", "-1", "a whole number from 1 to 720"),
+        ("OPENBELL_PARTITIONS", "4.0", "a whole number from 1 to 720"),
+        ("OPENBELL_PARTITIONS", "٤", "a whole number from 1 to 720"),
+        ("OPENBELL_PARTITIONS", "9" * 5_000, "a whole number from 1 to 720"),
+        ("OPENBELL_KAFKA_PORT", "65536", "a whole number from 0 to 65535"),
+        ("OPENBELL_CLOCK", "LIVE", "replay or live"),
+        ("OPENBELL_VENUE", "New York", "1 to 32 lower-case letters, digits and hyphens, no hyphen first"),
+        ("OPENBELL_HOME", "/tmp/my files", "a folder whose full path has only letters, digits and . _ - + @ /"),
+    ],
+)
+def test_a_wrong_value_is_refused_with_what_to_write(name: str, value: str, advice: str) -> None:
+    with pytest.raises(SettingError) as refusal:
+        Settings.from_mapping({name: value})
+    assert str(refusal.value) == f"{name} is {value!r}; write {advice}"
+    assert refusal.value.exit_code is ExitCode.USAGE
+
+
+def test_a_mistyped_variable_is_noticed() -> None:
+    assert unknown_variables({"OPENBELL_VENUE": "x", "OPENBELL_VENEU": "x", "HOME": "/"}) == ["OPENBELL_VENEU"]
+
+
+def test_the_document_has_every_setting_as_the_code_has_it() -> None:
+    rows = [line for line in DOCUMENT.read_text().splitlines() if line.startswith("| `OPENBELL_")]
+    assert rows == [
+        f"| `{variable(item.name)}` | `{item.metadata['text']}` | {item.metadata['kind'].expected} | {item.metadata['meaning']} |"
+        for item in fields(Settings)
+    ]

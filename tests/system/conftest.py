@@ -1,0 +1,44 @@
+"""One stack for the tests of the whole, and on it a venue of its own for each test."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import count
+from typing import Protocol
+
+import pytest
+from support import StartStack
+from venue import Venue
+
+from exchange.clock import VenueClock
+from openbell.stack import Stack
+
+
+class OpenVenue(Protocol):
+    """Opens a venue and starts its jobs; they are cancelled at the end of the test."""
+
+    def __call__(self, clock: VenueClock) -> Venue: ...
+
+
+@pytest.fixture(scope="session")
+def bare_stack(start_stack: StartStack) -> Stack:
+    """A stack without jobs, with a slot to spare for rescaling."""
+    return start_stack(jobs=False, task_managers=3)
+
+
+_numbers = count(1)
+
+
+@pytest.fixture
+def open_venue(bare_stack: Stack) -> Iterator[OpenVenue]:
+    opened: list[Venue] = []
+
+    def opening(clock: VenueClock) -> Venue:
+        venue = Venue(bare_stack, f"test-{next(_numbers)}", clock)
+        opened.append(venue)
+        venue.start()
+        return venue
+
+    yield opening
+    for venue in opened:
+        venue.end()

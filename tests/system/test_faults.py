@@ -1,0 +1,81 @@
+"""Kills and restores in the middle of a replay: nothing lost, nothing twice, and the very trades of an undisturbed run."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable
+from datetime import date
+from itertools import pairwise
+
+import pytest
+from conftest import OpenVenue
+from memory_venue import replayed
+from venue import SHARDS, Venue
+
+from exchange import messages as m
+from exchange import topics
+from exchange.packets import decode_trades
+from replay.bars import day_ms, load
+from replay.history import History
+from replay.orders import paper
+from replay.plan import make_plan
+
+pytestmark = pytest.mark.stack
+
+SYMBOLS = ("AAPLUSD", "IBMUSD", "MSFTUSD")
+LAST_MS = day_ms(date(2002, 12, 31))
+REPLAY = [
+    "replay", "--as-fast-as-possible", "--check", "--json", "--symbols", ",".join(SYMBOLS), "--to", "2002-12-31",
+]  # fmt: skip
+BEFORE = 300
+"""Trade records that are written before the fault, so that it falls into the middle."""
+
+
+def _kill_broker(venue: Venue) -> None:
+    os.kill(venue.stack.pid("kafka"), 9)
+
+
+FAULTS: dict[str, Callable[[Venue], None]] = {
+    "kill -9 of the TaskManager of accounts": lambda venue: venue.kill_task_manager_of("accounts"),
+    "kill -9 of the TaskManager of matching": lambda venue: venue.kill_task_manager_of("matching"),
+    "kill -9 of the broker": _kill_broker,
+    "savepoint and restore of matching at parallelism 2": lambda venue: venue.restart("matching", 2),
+    "savepoint and restore of accounts at parallelism 2": lambda venue: venue.restart("accounts", 2),
+}
+
+
+@pytest.fixture(scope="module")
+def undisturbed() -> list[m.Trade]:
+    """The trades of the same replay through the pure machines, with nothing in the way."""
+    data = load().bars
+    bars = {symbol: data[symbol] for symbol in SYMBOLS}
+    plan = make_plan(bars, bars, 0, LAST_MS, History(), paper(SHARDS))
+    return replayed(plan.days).read(topics.TRADES, decode_trades)
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_replay_survives(
+    fault: str, open_venue: OpenVenue, undisturbed: list[m.Trade], record_property: Callable[[str, float], None]
+):
+    venue = open_venue("replay")
+    replay = venue.openbell(*REPLAY)
+    venue.wait_for_more(topics.TRADES, BEFORE)
+    assert replay.poll() is None, "the fault falls into the middle of the replay"
+    FAULTS[fault](venue)
+    out, err = replay.communicate(timeout=300)
+    assert replay.returncode == 0, err
+    proof = json.loads(out)["check"]
+    assert proof["equal"] == proof["bars"] == len(undisturbed) // 4
+    verify = venue.openbell("verify", "--quiesced", "--json")
+    out, err = verify.communicate(timeout=300)
+    assert verify.returncode == 0, out + err
+    by_symbol = sorted(venue.messages(topics.TRADES), key=lambda trade: trade.symbol)
+    assert by_symbol == sorted(undisturbed, key=lambda trade: trade.symbol)
+    record_property("longest pause between trades, s", _longest_pause_s(venue))
+
+
+def _longest_pause_s(venue: Venue) -> float:
+    """Return the longest time between two successive records of trades."""
+    times = sorted(record.time_ms for record in venue.records(topics.TRADES))
+    return max(after - before for before, after in pairwise(times)) / 1000
