@@ -21,6 +21,7 @@ from exchange.messages import (
     OrderExpired,
     OrderFilled,
     OrderRejected,
+    PullOrder,
     Side,
     Trade,
 )
@@ -98,29 +99,34 @@ class LegAudit:
         self.open: dict[int, Open] = {}
         self.account_legs = 0
 
-    def take(self, entered: list[EnterOrder], trades: list[Trade], resting: Any) -> None:
-        """Take the orders and the trades of one packet; `resting` says by `in` which orders rest after it."""
-        for order in entered:
-            if order.order_id not in self.open:
-                self.open[order.order_id] = Open(order)
-        touched = {order.order_id for order in entered}
+    def take(self, packet: list[Any], trades: list[Trade], resting: Any) -> None:
+        """Take a packet of commands and the trades it caused; `resting` says by `in` which orders rest after it."""
+        touched = set()
+        for command in packet:
+            if type(command) is EnterOrder or type(command) is PullOrder:
+                touched.add(command.order_id)
+            if type(command) is EnterOrder and command.order_id not in self.open:
+                self.open[command.order_id] = Open(command)
         for trade in trades:
-            maker, taker = self.open.get(trade.maker_order), self.open.get(trade.taker_order)
-            if maker is None or taker is None:
-                raise Flaw(f"trade {trade.trade_id} is of an order that is not open")
-            if taker.side != trade.taker_side or maker.side == taker.side:
-                raise Flaw(f"trade {trade.trade_id} has its sides wrong")
-            if trade.price != maker.price:
-                raise Flaw(f"trade {trade.trade_id} is not at its maker's price {maker.price}")
-            maker.fill(trade.price, trade.quantity)
-            taker.fill(trade.price, trade.quantity)
-            self.account_legs += (maker.account != MARKET) + (taker.account != MARKET)
             touched.add(trade.maker_order)
+            self._trade(trade)
         for order_id in touched:
             if order_id not in resting:
-                del self.open[order_id]
+                self.open.pop(order_id, None)
         if len(self.open) > 2 * len(resting) + 1_000:
             self.open = {order_id: order for order_id, order in self.open.items() if order_id in resting}
+
+    def _trade(self, trade: Trade) -> None:
+        maker, taker = self.open.get(trade.maker_order), self.open.get(trade.taker_order)
+        if maker is None or taker is None:
+            raise Flaw(f"trade {trade.trade_id} is of an order that is not open")
+        if taker.side != trade.taker_side or maker.side == taker.side:
+            raise Flaw(f"trade {trade.trade_id} has its sides wrong")
+        if trade.price != maker.price:
+            raise Flaw(f"trade {trade.trade_id} is not at its maker's price {maker.price}")
+        maker.fill(trade.price, trade.quantity)
+        taker.fill(trade.price, trade.quantity)
+        self.account_legs += (maker.account != MARKET) + (taker.account != MARKET)
 
 
 class LevelAudit:

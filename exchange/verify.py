@@ -269,8 +269,7 @@ class _Verifier:
         book = host.machines.get(record.key)
         if isinstance(book, Book):
             trades = [packets.decode_trades(raw)[0] for raw in facts]
-            entered = [message for message in packet if type(message) is m.EnterOrder]
-            self.legs[record.key].take(entered, trades, book.orders)
+            self.legs[record.key].take(packet, trades, book.orders)
 
     def _report(self, report: Any) -> None:
         self.orders.take(report)

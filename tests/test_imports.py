@@ -16,7 +16,7 @@ MAY_IMPORT = {
     "exchange": {"msgspec"},
     "udfs": {"exchange", "pyflink"},
     "wire": {"exchange", "kafka"},
-    "flink_jobs": {"exchange", "udfs", "replay", "pyflink"},
+    "flink_jobs": {"exchange", "udfs", "pyflink"},
     "gateway": {"exchange", "wire", "litestar", "jinja2", "kafka", "msgspec", "redis", "sqlalchemy"},
     "generator": {"exchange", "wire", "kafka"},
     "replay": {"exchange", "udfs", "wire", "bokeh_sampledata", "kafka", "msgspec", "pyarrow"},

@@ -71,8 +71,8 @@ class Jobs:
 
     def active_id(self, name: str) -> str | None:
         """The id of the job's run that has not ended, if there is one."""
-        names = (name, f"{name}-{self.settings.venue}")
-        runs = [job for job in self.rest.jobs() if job["name"] in names and job["state"] not in _ENDED]
+        full = self._full(name)
+        runs = [job for job in self.rest.jobs() if job["name"] == full and job["state"] not in _ENDED]
         return str(max(runs, key=lambda job: job["start-time"])["jid"]) if runs else None
 
     def status(self, name: str) -> JobStatus:
@@ -192,7 +192,7 @@ class Jobs:
         job_id = self.active_id(name)
         if job_id is None:
             return None
-        folder = self.home.data / "savepoints" / name
+        folder = self.home.data / "savepoints" / self._full(name)
         asked = self.rest.post(f"/jobs/{job_id}/stop", {"targetDirectory": folder.as_uri(), "drain": False})
         path = f"/jobs/{job_id}/savepoints/{asked['request-id']}"
         answer: dict[str, Any] = {}
@@ -244,7 +244,11 @@ class Jobs:
         write_json(self._file(name), asdict(record))
 
     def _file(self, name: str) -> Path:
-        return self.home.jobs / f"{name}.json"
+        return self.home.jobs / f"{self._full(name)}.json"
+
+    def _full(self, name: str) -> str:
+        """What Flink calls the job: a cluster may run the same job for several venues."""
+        return f"{name}-{self.settings.venue}"
 
     def _prune(self, before: Record, start: Path | None) -> None:
         """Delete the checkpoints of runs that are no longer remembered, but not the one that was just started from."""

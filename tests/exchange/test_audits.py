@@ -106,6 +106,15 @@ def test_trades_within_limits_are_fine_and_legs_of_accounts_are_counted() -> Non
     assert audit.open == {}
 
 
+def test_an_id_may_be_used_again_when_its_order_has_left() -> None:
+    audit = LegAudit()
+    audit.take([entered(-1, "sell", 100, account=m.MARKET)], [], {-1})
+    pull = m.PullOrder(**(COMMON | {"account": m.MARKET}), order_id=-1)
+    audit.take([pull], [], set())
+    audit.take([entered(-1, "sell", 90, account=m.MARKET), entered(2, "buy", 95)], [trade(-1, 2, 90)], set())
+    assert audit.account_legs == 1
+
+
 @pytest.mark.parametrize(
     ("bad", "reason"),
     [

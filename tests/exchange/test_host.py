@@ -20,7 +20,7 @@ from tests.simulation.world import World
 
 
 class Shop:
-    """A host of one key with its state and all that it wrote."""
+    """A host of one key with its state and all that it wrote; a forgetful one rebuilds its machine each time."""
 
     def __init__(self, host: Host, topic: str, key: str) -> None:
         self.host = host
@@ -28,6 +28,7 @@ class Shop:
         self.key = key
         self.entries: dict[str, str] = {}
         self.offset = 0
+        self.forgetful = False
 
     def take(self, *messages: m.Message, key: str | None = None) -> list[tuple[str, list[str]]]:
         """Process a packet and return what was written, as topics with the types of their messages."""
@@ -40,6 +41,8 @@ class Shop:
 
     def process(self, record: Record) -> Outcome:
         self.offset += 1
+        if self.forgetful:
+            self.host.machines.clear()
         outcome = self.host.process(record, lambda: self.entries)
         for name, text in outcome.changes.items():
             if text is None:
@@ -189,8 +192,10 @@ def test_a_listing_that_becomes_another_instrument_is_a_dead_letter_and_halts_no
     ]
 
 
-def test_a_forged_report_halts_its_shard_until_it_is_resumed_and_what_came_meanwhile_is_settled() -> None:
+@pytest.mark.parametrize("rebuilt", [False, True], ids=["kept", "rebuilt"])
+def test_a_forged_report_halts_its_shard_until_it_is_resumed_and_what_came_meanwhile_is_settled(rebuilt: bool) -> None:
     shop = accounts_shop()
+    shop.forgetful = rebuilt
     order = m.PlaceOrder(
         account="alice", request_id="4", created_ms=1_000, symbol=SYMBOL, side="buy", price=1, quantity=1
     )

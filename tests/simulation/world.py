@@ -380,7 +380,7 @@ class World:
             job.step()
 
     def drain(self) -> None:
-        """Let everything that is on its way arrive, without further crashes; the dead write last."""
+        """Let everything that is on its way arrive, without further crashes; what the dead still write comes first."""
         for job in self.jobs:
             while job.late:
                 job.write_late()

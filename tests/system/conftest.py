@@ -4,20 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import count
-from typing import Protocol
 
 import pytest
 from support import StartStack
-from venue import Venue
+from venue import OpenVenue, Venue
 
 from exchange.clock import VenueClock
 from openbell.stack import Stack
-
-
-class OpenVenue(Protocol):
-    """Opens a venue and starts its jobs; they are cancelled at the end of the test."""
-
-    def __call__(self, clock: VenueClock) -> Venue: ...
 
 
 @pytest.fixture(scope="session")

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from conftest import OpenVenue
 from kafka import KafkaProducer
-from venue import SHARDS, Venue, now_ms
+from venue import SHARDS, OpenVenue, Venue, now_ms
 
 from exchange import messages as m
 from exchange import topics

@@ -9,9 +9,8 @@ from datetime import date
 from itertools import pairwise
 
 import pytest
-from conftest import OpenVenue
 from memory_venue import replayed
-from venue import SHARDS, Venue
+from venue import SHARDS, OpenVenue, Venue
 
 from exchange import messages as m
 from exchange import topics

@@ -12,12 +12,12 @@ from protocol_tables import CARRIED, PROTOCOL, kinds, split, tables
 
 from exchange import topics
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[1]
 DOCUMENTS = sorted(path for folder in (ROOT, ROOT / "docs") for path in folder.glob("*.md"))
 
 
 def test_the_protocol_tables_are_those_of_the_messages():
-    hint = "run: python tests/docs/protocol_tables.py"
+    hint = "run: python tests/protocol_tables.py"
     assert split(PROTOCOL.read_text())[1] == tables().strip(), hint
 
 

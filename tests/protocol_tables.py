@@ -1,4 +1,4 @@
-"""The tables of docs/PROTOCOL.md, made from the message definitions: `python tests/docs/protocol_tables.py` writes them."""
+"""The tables of docs/PROTOCOL.md, made from the message definitions: `python tests/protocol_tables.py` writes them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import msgspec
 from exchange import messages as m
 from exchange import topics
 
-PROTOCOL = Path(__file__).parents[2] / "docs" / "PROTOCOL.md"
+PROTOCOL = Path(__file__).parents[1] / "docs" / "PROTOCOL.md"
 BEGIN, END = "<!-- tables: begin -->", "<!-- tables: end -->"
 
 CARRIED: dict[str, tuple[Any, ...]] = {

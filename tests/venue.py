@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from exchange import messages as m
 from exchange import packets, topics
@@ -125,7 +125,7 @@ class Venue:
         environment = {**os.environ, variable("clock"): self.clock, variable("home"): str(self.stack.settings.home)}
         return subprocess.Popen(
             command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment,
-            cwd=Path(__file__).parents[2],
+            cwd=Path(__file__).parents[1],
         )  # fmt: skip
 
     # Events out
@@ -166,6 +166,12 @@ class Venue:
         with Reader(self.servers, self.name, [topic]) as reader:
             assert wait_until(lambda: _total(reader) > records, seconds, every=0.05), f"{topic} stands still"
         return time.monotonic() - begun
+
+
+class OpenVenue(Protocol):
+    """Opens a venue and starts its jobs; they are cancelled at the end of the test."""
+
+    def __call__(self, clock: VenueClock) -> Venue: ...
 
 
 def _total(reader: Reader) -> int:
