@@ -393,7 +393,7 @@ class Book:
                 symbol=self.symbol,
                 quantity=quantity,
                 reason=reason,
-                request_id=request,
+                cancel_request_id=request,
             )
         )
 

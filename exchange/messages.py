@@ -219,7 +219,7 @@ class OrderFilled(Message, frozen=True, tag=True):
 
 
 class OrderCancelled(Message, frozen=True, tag=True):
-    """What was left of an order, `quantity`, is off the book."""
+    """What was left of an order, `quantity`, is off the book; `cancel_request_id` is the id of the request that did it."""
 
     source: Name
     seq: Seq
@@ -230,6 +230,7 @@ class OrderCancelled(Message, frozen=True, tag=True):
     quantity: Quantity
     reason: CancelReason
     request_id: RequestId | None = None
+    cancel_request_id: RequestId | None = None
 
 
 class OrderExpired(Message, frozen=True, tag=True):

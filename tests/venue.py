@@ -160,7 +160,7 @@ class Venue:
         assert wait_until(there, seconds, every=0.2), f"not within {seconds:.0f} s in {self.name}.{topic}"
         return found
 
-    def wait_for_more(self, topic: str, records: int, seconds: float = 120) -> float:
+    def wait_for_more(self, topic: str, records: int, seconds: float = 60) -> float:
         """Wait until a topic has more than so many records, and return the seconds that it took."""
         begun = time.monotonic()
         with Reader(self.servers, self.name, [topic]) as reader:

@@ -193,5 +193,5 @@ def _connect(bootstrap_servers: str) -> Any:
 
 
 def _record(record: Any) -> Record:
-    key = record.key.decode(errors="replace") if record.key else ""
+    key = (record.key or b"").decode("latin-1")  # as the jobs read it; a good key is ASCII
     return Record(record.topic, record.partition, record.offset, record.timestamp, key, record.value or b"")

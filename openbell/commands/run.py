@@ -18,13 +18,14 @@ STOP_S = 15
 def run(context: typer.Context) -> None:
     """Start the exchange, replay real prices into it and show the market until Ctrl-C; then stop what was started here.
 
-    A stack that was up before stays up.
+    A stack that was up before stays up. Where the output is no terminal, it shows the market once, at the end of the replay.
     """
     from openbell import stack
 
     settings = settings_of(context)
     was_up = Home(settings.home).supervised()
-    signal.signal(signal.SIGTERM, _interrupt)
+    for ending in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(ending, _interrupt)
     try:
         with progress() as say:
             up = stack.up(settings, say=say)
@@ -32,7 +33,8 @@ def run(context: typer.Context) -> None:
     except KeyboardInterrupt:
         pass
     finally:
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        for ending in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(ending, signal.SIG_IGN)  # what was started is stopped, however often one asks
         if not was_up:
             with progress() as say:
                 for warning in stack.down(settings, say=say):
@@ -52,13 +54,17 @@ def _show(up: Any) -> None:
             start_new_session=True,
         )
     OUT.print(f"Openbell is up and replays real prices (log: {log}). Ctrl-C stops it.", soft_wrap=True)
-    watch = subprocess.Popen([sys.executable, "-m", "openbell", "watch"])
+    watch = None
     try:
+        if not OUT.is_terminal:
+            replay.wait()
+        watch = subprocess.Popen([sys.executable, "-m", "openbell", "watch"])
         if watch.wait():
             raise OpenbellError("the watching failed; 'openbell watch' by itself shows why")
     finally:
         # Ctrl-C reached the watching as well: it puts the terminal in order and ends by itself.
-        _end(watch, signal.SIGINT)
+        if watch is not None:
+            _end(watch, signal.SIGINT)
         if replay.poll():
             complain(f"the replay failed; see {log}")
         _end(replay, signal.SIGTERM)
@@ -75,5 +81,5 @@ def _end(process: subprocess.Popen[bytes], number: int) -> None:
 
 
 def _interrupt(*_: object) -> None:
-    """Take SIGTERM for Ctrl-C, so that it, too, stops everything."""
+    """Take SIGTERM and SIGHUP for Ctrl-C, so that they, too, stop everything."""
     raise KeyboardInterrupt

@@ -43,7 +43,7 @@ def watch(
             if as_json:
                 print_json({"venue": at.name, "time_ms": markets.time_ms(), "markets": markets.snapshot()})
             elif once or not OUT.is_terminal:
-                OUT.print(_shown(at, markets, live=False))
+                OUT.print(draw(at, markets, live=False))
             else:
                 _follow(at, reader, markets, stop)
 
@@ -72,11 +72,11 @@ def _follow(at: Venue, reader: Reader, markets: Markets, stop: Stop) -> None:
             now_s = time.monotonic()
             if now_s - shown_s >= 1 / REFRESHES_PER_S:
                 markets.sample(now_s)
-                live.update(_shown(at, markets, live=True), refresh=True)
+                live.update(draw(at, markets, live=True), refresh=True)
                 shown_s = now_s
 
 
-def _shown(at: Venue, markets: Markets, *, live: bool) -> RenderableType:
+def draw(at: Venue, markets: Markets, *, live: bool) -> RenderableType:
     """Draw a header and a table."""
     from rich.console import Group
     from rich.table import Table

@@ -125,6 +125,14 @@ def test_reports_are_published_under_the_request_that_placed_the_order() -> None
     assert desk.accounts.address(published) == (topics.ORDER_REPORTS, SHARD)
 
 
+def test_a_cancellation_names_the_request_that_placed_the_order_and_the_one_that_cancelled_it() -> None:
+    desk = Desk()
+    desk.place("buy", 5, 100, request_id="mine")
+    cancelled = desk.of_book(m.OrderCancelled, 1, quantity=5, reason="REQUESTED", cancel_request_id="stop")
+    published = desk.accounts.apply(cancelled, NOW)[-1]
+    assert (published.request_id, published.cancel_request_id) == ("mine", "stop")
+
+
 def test_a_cancel_goes_to_the_book_by_order_or_by_request() -> None:
     desk = Desk()
     desk.place("buy", 5, 100, request_id="mine")
