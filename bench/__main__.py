@@ -57,14 +57,14 @@ def _core(_: Cluster | None, repeat: int) -> Iterator[Row]:
 
 
 def _matching(running: Cluster, repeat: int) -> Iterator[Row]:
-    for packet, orders in ((1, 300_000), (100, 2_000_000)):
+    for packet, orders in ((1, 600_000), (100, 3_000_000)):
         rates = [throughput.matching(running, f"m{packet}-{number}", orders, packet) for number in range(repeat)]
         yield _rates(f"matching, packets of {packet}", rates)
 
 
 def _accounts(running: Cluster, repeat: int) -> Iterator[Row]:
     for accounts in (2, 10_000):
-        for packet, orders in ((1, 60_000), (100, 200_000)):
+        for packet, orders in ((1, 60_000), (100, 300_000)):
             rates = [
                 throughput.both(running, f"a{accounts}-{packet}-{number}", orders, packet, accounts)
                 for number in range(repeat)

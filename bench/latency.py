@@ -21,7 +21,7 @@ from wire.reader import Reader
 from wire.writer import PacketWriter
 
 MAKER, TAKER = "bench-0", "bench-1"
-WARM_UP_S = 10
+WARM_UP_S = 30
 HOPS = (
     "client to account-inbox",
     "accounts: to book-inbox",
@@ -58,6 +58,7 @@ def latency(cluster: Cluster, venue: str, rate: int, seconds: int) -> list[Laten
                     for trade in decode_trades(record.value):
                         received.setdefault(trade.taker_order, now_ms)
         sender.join()
+        cluster.wait_quiet(venue, topics.ORDER_REPORTS)
     assert len(received) == orders // 2, f"{len(received)} of {orders // 2} trades came"
     return _hops(cluster, venue, rate * WARM_UP_S, sent[:], received)
 

@@ -77,7 +77,8 @@ def prepare(settings: Settings) -> Service:
 def _format(base: list[str], folder: Path, home: Home) -> None:
     cluster = urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
     small = ["-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC"]
-    command = [base[0], *small, *base[1:], "kafka.tools.StorageTool", "format", "-t", cluster, "-c"]
+    command = [base[0], *small, *base[1:], "kafka.tools.StorageTool", "format"]
+    command += [f"--cluster-id={cluster}", "-c"]  # in one word: an id may begin with a hyphen
     done = subprocess.run(
         [*command, str(folder / "server.properties")],
         check=False,
