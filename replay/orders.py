@@ -4,8 +4,8 @@ Theory of operation: a bar is walked in four touches, a quarter of its span apar
 stood), else open, high, low, close. At each touch one account rests a limit order at the price and the other takes it,
 so that exactly one trade comes of it; the volume is split evenly over the four, the odd lots going to the first ones.
 Buyer and seller change places from touch to touch and from day to day, so neither runs out of cash or shares. The taker
-buys where the price has risen and sells where it has fallen. After the close both leave a small quote, a cent either
-side of it, which the symbol's next bar cancels first: there is a best bid and ask at any time.
+buys where the price has risen and sells where it has fallen. After each touch both leave a small quote, a cent either
+side of the price, which the symbol's next touch cancels first: there is a best bid and ask at any time.
 
 Both accounts live on one account shard, so a single channel carries all orders to a book, and all trades, their ids and
 times included, are the same however the work is timed. Somebody else's orders may get in between: makers expire at the
@@ -39,7 +39,7 @@ from exchange.messages import (
 
 TOUCHES: Final = 4
 QUOTE_TICKS: Final = 100
-"""How far from the close the resting quotes stand: a cent."""
+"""How far from the last price the resting quotes stand: a cent."""
 QUOTE_LOTS: Final = 1
 DEPOSIT: Final = 2**52
 """What each paper account gets of each asset, in minor units: enough even if every order of the whole data set were open
@@ -134,11 +134,12 @@ def steps(bars: Sequence[Bar], previous: Mapping[str, Bar], accounts: Paper, cre
         time_ms = walks[0][1][number].time_ms
         commands: list[Any] = [AdvanceClock(key=accounts.shard, time_ms=time_ms)]
         for bar, walk in walks:
-            if number == 0 and bar.symbol in previous:
-                commands += _cancel_quotes(previous[bar.symbol], accounts, created_ms)
+            if number > 0:
+                commands += _cancel_quotes(bar, number - 1, accounts, created_ms)
+            elif bar.symbol in previous:
+                commands += _cancel_quotes(previous[bar.symbol], TOUCHES - 1, accounts, created_ms)
             commands += _trade(bar, number, walk[number], accounts, created_ms)
-            if number == TOUCHES - 1:
-                commands += _quote(bar, accounts, created_ms)
+            commands += _quote(bar, number, walk[number].price, accounts, created_ms)
         day.append(Step(time_ms, commands))
     return day
 
@@ -174,34 +175,34 @@ def _trade(bar: Bar, number: int, touch: Touch, accounts: Paper, created_ms: int
     ]
 
 
-def _quote(bar: Bar, accounts: Paper, created_ms: int) -> list[PlaceOrder]:
-    """Leave a bid and an ask around the close."""
+def _quote(bar: Bar, number: int, price: int, accounts: Paper, created_ms: int) -> list[PlaceOrder]:
+    """Leave a bid and an ask around the price of a touch."""
     quotes: tuple[tuple[str, Side, int], ...] = (
-        (accounts.accounts[0], "buy", max(1, bar.close - QUOTE_TICKS)),
-        (accounts.accounts[1], "sell", bar.close + QUOTE_TICKS),
+        (accounts.accounts[0], "buy", max(1, price - QUOTE_TICKS)),
+        (accounts.accounts[1], "sell", price + QUOTE_TICKS),
     )
     return [
         PlaceOrder(
             account=account,
-            request_id=_request_id(bar, f"quote-{side}"),
+            request_id=_request_id(bar, f"quote-{side}-{number}"),
             created_ms=created_ms,
             symbol=bar.symbol,
             side=side,
-            price=price,
+            price=quoted,
             quantity=QUOTE_LOTS,
         )
-        for account, side, price in quotes
+        for account, side, quoted in quotes
     ]
 
 
-def _cancel_quotes(bar: Bar, accounts: Paper, created_ms: int) -> list[CancelOrder]:
-    """Cancel what `_quote` left after this bar."""
+def _cancel_quotes(bar: Bar, number: int, accounts: Paper, created_ms: int) -> list[CancelOrder]:
+    """Cancel what `_quote` left after a touch."""
     return [
         CancelOrder(
             account=account,
-            request_id=_request_id(bar, f"cancel-{side}"),
+            request_id=_request_id(bar, f"cancel-{side}-{number}"),
             created_ms=created_ms,
-            order_request_id=_request_id(bar, f"quote-{side}"),
+            order_request_id=_request_id(bar, f"quote-{side}-{number}"),
         )
         for account, side in zip(accounts.accounts, ("buy", "sell"), strict=True)
     ]

@@ -9,7 +9,7 @@ import pytest
 from exchange import topics
 from exchange.account import reservation
 from exchange.candles import DAY_MS, Candles
-from exchange.messages import Bar, Trade, shard_of
+from exchange.messages import Bar, PlaceOrder, Trade, shard_of
 from exchange.packets import decode_book_deltas, decode_order_reports, decode_trades
 from replay.bars import INSTRUMENTS, day_ms, load
 from replay.history import History
@@ -92,7 +92,7 @@ def test_the_paper_accounts_could_have_every_order_of_the_data_set_open_at_once(
     for symbol, played in bars.items():
         for one in played:
             for step in steps([one], {}, accounts, NOW_MS):
-                for order in step.commands[1:]:
+                for order in (one for one in step.commands if isinstance(one, PlaceOrder)):
                     asset, amount = reservation(order.side, order.price, order.quantity, INSTRUMENTS[symbol])
                     reserved[order.account, asset] += amount
     assert max(reserved.values()) <= DEPOSIT
