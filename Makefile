@@ -18,7 +18,7 @@ help: ## show this list
 run: $(VENV)/.runtime ## start the exchange, replay real prices into it and show the market until Ctrl-C
 	@$(BIN)/openbell run $(ARGS)
 
-test: $(VENV)/.dev ## run the whole test suite (ARGS='-m "not stack and not flink"' for the fast part)
+test: $(VENV)/.dev ## run the whole test suite (ARGS='-m "not stack and not flink and not slow"' for the fast part)
 	@$(BIN)/pytest $(ARGS)
 
 check: $(VENV)/.dev ## lint, check the formatting and the types

@@ -24,8 +24,7 @@ class Balance:
 class OpenOrder:
     """An order that the account has paid for; `leaves` is what may still trade.
 
-    `unit` is what one lot reserves: for a buy `price` times the quote units of a tick times a lot, for a sell the base
-    units of a lot.
+    For each lot of that a buy has reserved its `price` in the quote asset, a sell a lot of the base asset.
     """
 
     __slots__ = ("account", "leaves", "order_id", "price", "request_id", "side", "symbol")

@@ -16,6 +16,8 @@ import msgspec
 from exchange import topics
 from exchange.channel import Inbound, Outbound
 from exchange.clock import Clock, VenueClock
+from exchange.errors import InvalidPacket
+from exchange.instruments import Instrument
 from exchange.ladder import Ladder, Level, Order
 from exchange.machine import Address, Entries
 from exchange.messages import (
@@ -62,7 +64,7 @@ class Book:
         meta = msgspec.json.decode(entries[META], type=_Meta) if entries else _Meta()
         self.clock = Clock(clock, meta.now_ms)
         self.inbound, self.outbound = Inbound(meta.inbound), Outbound(meta.outbound)
-        self.listing = meta.listing
+        self.listing, self.instrument = meta.listing, meta.instrument
         self.halted = meta.halted
         self.arrivals, self.trades, self.deltas = meta.arrivals, meta.trades, meta.deltas
         for number, row in self.pages.load(entries or {}):
@@ -98,6 +100,7 @@ class Book:
             inbound=self.inbound.counts,
             outbound=self.outbound.counts,
             listing=self.listing,
+            instrument=self.instrument,
             halted=self.halted,
             arrivals=self.arrivals,
             trades=self.trades,
@@ -146,12 +149,17 @@ class Book:
         elif kind is PullOrder:
             self._pull(message, out)
         elif kind is ListInstrument:
-            self.listing = max(self.listing, message.version)
+            self._list(message)
         elif kind is Resume:
             self.halted = False
         else:
             assert kind in (AdvanceClock, Tick), f"a book takes no {kind.__name__}"
         return out
+
+    def _list(self, command: ListInstrument) -> None:
+        if self.instrument not in (None, command.instrument):
+            raise InvalidPacket(f"{self.symbol} is listed as another instrument")
+        self.listing, self.instrument = max(self.listing, command.version), command.instrument
 
     def _enter(self, taker: EnterOrder, out: list[Any]) -> None:
         refusal = self._refusal(taker)
@@ -405,6 +413,7 @@ class _Meta(msgspec.Struct):
     inbound: dict[str, int] = {}
     outbound: dict[str, int] = {}
     listing: int = 0
+    instrument: Instrument | None = None
     halted: bool = False
     arrivals: int = 0
     trades: int = 0

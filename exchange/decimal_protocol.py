@@ -10,7 +10,7 @@ Events come as JSON objects with decimal strings. Channels are the book's own af
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 import msgspec
 
@@ -69,7 +69,8 @@ class _Advance(_Command, frozen=True, kw_only=True, tag="AdvanceClock"):
     """Let time pass."""
 
 
-_decode: PacketDecoder[Any] = PacketDecoder(_Place | _Cancel | _Advance)
+Command: TypeAlias = _Place | _Cancel | _Advance
+_decode: PacketDecoder[Any] = PacketDecoder(Command)
 
 
 class DecimalBook:

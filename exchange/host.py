@@ -23,6 +23,9 @@ from exchange.errors import InvalidPacket
 from exchange.machine import Address, Entries, Machine
 from exchange.packets import PACKET_MAX, PacketDecoder, decode_account_inbox, decode_book_inbox, encode
 
+DETAIL_MAX = 300
+"""Greatest length of a dead letter's texts, so that it always fits into a record; the raw bytes are kept whole."""
+
 Make: TypeAlias = Callable[[str, Entries | None], Machine]
 Load: TypeAlias = Callable[[], Entries]
 
@@ -65,14 +68,23 @@ class Host:
             machine = self.machines[key] = self._make(key, load() or None)
         return machine
 
+    def _machine_of(self, packet: list[Any], key: str, load: Load) -> Machine:
+        """Return the working form of a packet's key, or raise InvalidPacket if the packet is for another one."""
+        known = key in self.machines
+        machine = self.machine(key, load)
+        if not all(machine.accepts(message) for message in packet):
+            if not known:
+                del self.machines[key]  # or records under nobody's key would fill the memory
+            raise InvalidPacket("the record's key is not that of its messages")
+        return machine
+
     def process(self, record: Record, load: Load) -> Outcome:
         """Apply one record; `load` returns the entries stored for its key."""
         outcome = Outcome()
         key = record.key
         try:
             packet = self._decode(record.value)
-            machine = self.machine(key, load)
-            _check_keys(machine, packet)
+            machine = self._machine_of(packet, key, load)
         except InvalidPacket as error:
             outcome.records.append(_dead_letter(record, "INVALID_PACKET", str(error)))
             return outcome
@@ -106,12 +118,6 @@ def accounts_host(clock: VenueClock, shards: int) -> Host:
     return Host(lambda shard, entries: Accounts(shard, clock, shards, entries), decode_account_inbox)
 
 
-def _check_keys(machine: Machine, packet: list[Any]) -> None:
-    for message in packet:
-        if not machine.accepts(message):
-            raise InvalidPacket(f"the record's key is not that of its {type(message).__name__}")
-
-
 def _apply(machine: Machine, packet: list[Any], time_ms: int) -> list[Any]:
     outputs: list[Any] = []
     for message in packet:
@@ -142,9 +148,9 @@ def _dead_letter(record: Record, reason: Any, detail: str, raw: bytes | None = N
         topic=record.topic,
         partition=record.partition,
         offset=record.offset,
-        key=record.key,
+        key=record.key[:DETAIL_MAX],
         reason=reason,
-        detail=detail,
+        detail=detail[:DETAIL_MAX],
         raw=record.value if raw is None else raw,
     )
     return topics.DEAD_LETTERS, record.topic, encode(letter)

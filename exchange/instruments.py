@@ -56,6 +56,14 @@ class Instrument(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
         """Minor units of `quote` that one lot costs at a price of one tick."""
         return _notional_units(self.symbol, self.tick, self.lot, self.quote_scale)
 
+    def agrees_with(self, other: Instrument) -> bool:
+        """Say whether both count the assets that they share in the same minor units."""
+        scales = {self.base: self.base_scale, self.quote: self.quote_scale}
+        return all(
+            scales.get(asset, scale) == scale
+            for asset, scale in ((other.base, other.base_scale), (other.quote, other.quote_scale))
+        )
+
     def price_ticks(self, text: str) -> int:
         """Convert a decimal price to ticks, or raise `InvalidAmount`."""
         return to_units(text, self.tick)

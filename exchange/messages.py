@@ -120,7 +120,7 @@ class CancelOrder(Message, frozen=True, tag=True):
 
 
 class ListInstrument(Message, frozen=True, tag=True):
-    """List an instrument, or replace its listing by one of a higher `version`."""
+    """List an instrument, or raise the `version` that its orders are admitted under; the instrument itself never changes."""
 
     key: Key
     instrument: Instrument

@@ -5,19 +5,22 @@ ticks behind the reference, or crosses it by a tick or two and takes what stands
 of the flow's own recent orders instead, which may have traded by then, as in life. All chance comes from one
 `random.Random(seed)`, and the time of creation is the caller's.
 
-Two kinds of flow: with accounts, commands for `account-inbox` under request ids `g<seed>-<n>`; without, messages of the
-unlimited `@market` account for `book-inbox`, of source `@gen-<seed>`, numbered without a gap for each symbol. Their order
-ids are negative, `-(seed % 2^20 * 2^32 + n)`, so that they meet neither an account's nor another seed's, and their time is
-0, which never moves a replay venue's clock.
+Two kinds of flow: with accounts, commands for `account-inbox` under request ids `g<name>-<n>`; without, messages of the
+unlimited `@market` account for `book-inbox`, of source `@gen-<name>`, numbered without a gap for each symbol. The name is
+the seed and a hash of the other options, so that different flows do not pass for one. Order ids are negative,
+`-(hash(name) % 2^20 * 2^32 + n)`, and so never an account's; one in a million pairs of flows share them. Their time is 0,
+which never moves a replay venue's clock.
 """
 
 from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from functools import lru_cache
 from random import Random
 from typing import Any, Final, TypeAlias
+from zlib import crc32
 
 from exchange import topics
 from exchange.instruments import Instrument
@@ -121,7 +124,7 @@ def events(flow: Flow, now_ms: Callable[[], int]) -> Iterator[Addressed]:
         side, price, quantity, rests = _order(random, symbol, flow.cross_share)
         if homes:
             account, shard = homes[int(random.random() * len(homes))]
-            request_id = f"g{flow.seed}-{number}"
+            request_id = f"g{_name(flow)}-{number}"
             if rests:
                 symbol.recent.append((account, request_id))
             command = PlaceOrder(
@@ -167,7 +170,7 @@ def _order(random: Random, symbol: _Symbol, cross_share: float) -> tuple[Side, i
 
 def _cancel(flow: Flow, number: int, account: str, request_id: str, now_ms: Callable[[], int]) -> Addressed:
     command = CancelOrder(
-        account=account, request_id=f"g{flow.seed}-{number}", created_ms=now_ms(), order_request_id=request_id
+        account=account, request_id=f"g{_name(flow)}-{number}", created_ms=now_ms(), order_request_id=request_id
     )
     return topics.ACCOUNT_INBOX, shard_of(account, flow.shards), command
 
@@ -180,9 +183,16 @@ def _pull(flow: Flow, symbol: _Symbol, order_id: int) -> Addressed:
     return topics.BOOK_INBOX, symbol.name, message
 
 
+@lru_cache(maxsize=8)
+def _name(flow: Flow) -> str:
+    """Name a flow by its seed and its other options but the number of orders: a longer flow begins like a shorter one."""
+    options = tuple(getattr(flow, field.name) for field in fields(flow) if field.name not in ("seed", "orders"))
+    return f"{flow.seed}-{crc32(repr(options).encode()) % 2**20:05x}"
+
+
 def _source(flow: Flow) -> str:
-    return f"@gen-{flow.seed}"
+    return f"@gen-{_name(flow)}"
 
 
 def _order_id(flow: Flow, number: int) -> int:
-    return -(flow.seed % 2**20 * 2**32 + number)
+    return -(crc32(_name(flow).encode()) % 2**20 * 2**32 + number)

@@ -6,10 +6,12 @@ The log is the truth: a player that starts, or starts again, sends what is not t
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from exchange import topics
 from exchange.channel import Inbound
+from exchange.errors import InvalidPacket
 from exchange.messages import AdvanceClock, Bar, CancelOrder, Deposit, OpenAccount, PlaceOrder
 from exchange.packets import decode_account_inbox, decode_market_data
 from replay.bars import SOURCE
@@ -34,7 +36,8 @@ def read_history(bootstrap_servers: str, venue: str, accounts: Paper, progress: 
     with Reader(bootstrap_servers, venue, [topics.ACCOUNT_INBOX]) as reader:
         for record in reader.to_end(progress):
             if record.key == accounts.shard:
-                note_commands(history, decode_account_inbox(record.value), accounts)
+                with suppress(InvalidPacket):  # the accounts refuse it, too
+                    note_commands(history, decode_account_inbox(record.value), accounts)
     history.bars = read_bars(bootstrap_servers, venue)
     return history
 
@@ -43,9 +46,12 @@ def read_bars(bootstrap_servers: str, venue: str) -> dict[str, list[Bar]]:
     """Return the replayed bars in a venue's market data, by symbol and time; errors as in `wire.reader`."""
     bars: dict[str, list[Bar]] = {}
     with Reader(bootstrap_servers, venue, [topics.MARKET_DATA]) as reader:
-        for bar in fresh(Inbound(), reader.to_end(), decode_market_data):
-            if bar.source == SOURCE:
-                bars.setdefault(bar.symbol, []).append(bar)
+        seen = Inbound()
+        for record in reader.to_end():
+            with suppress(InvalidPacket):
+                for bar in fresh(seen, [record], decode_market_data):
+                    if bar.source == SOURCE:
+                        bars.setdefault(bar.symbol, []).append(bar)
     return bars
 
 

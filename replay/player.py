@@ -12,6 +12,8 @@ import time
 from collections.abc import Callable, Iterable
 from typing import Any, Final, Protocol
 
+from msgspec.structs import replace
+
 from exchange import topics
 from exchange.instruments import Instrument
 from exchange.messages import AdvanceClock, Bar, PlaceOrder
@@ -111,10 +113,10 @@ class Player:
         return done
 
     def _send(self, commands: Iterable[Any]) -> None:
-        """Send those of the paper accounts' commands that the log does not have."""
-        made = self._history.requests
+        """Send those of the paper accounts' commands that the log does not have, as created now."""
+        made, now_ms = self._history.requests, self._now_ms()
         new = [
-            command
+            command if isinstance(command, AdvanceClock) else replace(command, created_ms=now_ms)
             for command in commands
             if isinstance(command, AdvanceClock) or (command.account, command.request_id) not in made
         ]

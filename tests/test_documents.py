@@ -6,11 +6,12 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any, get_args
 
 import pytest
 from protocol_tables import CARRIED, PROTOCOL, kinds, split, tables
 
-from exchange import topics
+from exchange import decimal_protocol, topics
 
 ROOT = Path(__file__).parents[1]
 DOCUMENTS = sorted(path for folder in (ROOT, ROOT / "docs") for path in folder.glob("*.md"))
@@ -29,6 +30,13 @@ def test_every_topic_and_every_message_is_carried_somewhere():
 @pytest.mark.parametrize("topic", topics.ALL)
 def test_the_protocol_explains_every_topic(topic: str):
     assert f"| `{topic}` |" in split(PROTOCOL.read_text())[0]
+
+
+@pytest.mark.parametrize("command", get_args(decimal_protocol.Command), ids=lambda kind: kind.__struct_config__.tag)
+def test_the_protocol_lists_the_fields_of_decimal_commands(command: Any):
+    rows = re.findall(r"^\| `(\w+)` \| (.*) \|$", split(PROTOCOL.read_text())[0], re.MULTILINE)
+    fields = dict(rows)[command.__struct_config__.tag]
+    assert set(re.findall(r"`([a-z_]+)`", re.sub(r"\(.*?\)", "", fields))) == set(command.__struct_fields__)
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)

@@ -41,7 +41,7 @@ def generate(
     """Generate random order flow, the same for the same seed: orders that rest, that trade, and cancellations.
 
     With --stdout and --accounts 0 the lines are what 'openbell match --raw' reads; their times are 0, so that the same seed
-    gives the same bytes. A flow that is sent twice has no second effect.
+    gives the same bytes. A flow that is sent again within a day has no second effect.
     """
     from generator.flow import Flow
 

@@ -44,7 +44,7 @@ PARTITIONS = 3
 START_MS = 1_700_000_000_000
 INSTRUMENTS = (
     Instrument(symbol="AAPLUSD", base="AAPL", quote="USD"),
-    Instrument(symbol="GOOGUSD", base="GOOG", quote="USD", tick="0.05", lot="0.1", base_scale=1, quote_scale=3),
+    Instrument(symbol="GOOGUSD", base="GOOG", quote="USD", tick="0.1", lot="0.1", base_scale=1, quote_scale=2),
 )
 ACCOUNTS = tuple(f"trader-{number}" for number in range(5))
 BAD_RECORDS = (
