@@ -32,7 +32,7 @@ class Markets:
         self.instruments: dict[str, tuple[int, Instrument]] = {}
         self._trades, self._deltas = topic_name(venue, topics.TRADES), topic_name(venue, topics.BOOK_DELTAS)
         self._seen = {self._trades: Inbound(), self._deltas: Inbound()}
-        self._samples: deque[tuple[float, int]] = deque(maxlen=RATE_SAMPLES_MAX)
+        self._samples: deque[tuple[float, dict[str, int]]] = deque(maxlen=RATE_SAMPLES_MAX)
 
     def add(self, record: Record) -> None:
         """Take in a record of one of `TOPICS`."""
@@ -47,15 +47,15 @@ class Markets:
 
     def sample(self, now_s: float) -> None:
         """Take note of how many trades there are at this moment of the wall's clock, in seconds."""
-        self._samples.append((now_s, sum(view.trades for view in self.views.values())))
+        self._samples.append((now_s, {symbol: view.trades for symbol, view in self.views.items()}))
 
-    def trades_per_s(self) -> float:
-        """Return the trades a second of the last `RATE_S` seconds."""
+    def trades_per_s(self, symbol: str) -> float:
+        """Return a symbol's trades a second over the last `RATE_S` seconds."""
         if not self._samples:
             return 0.0
         last_s, last = self._samples[-1]
         first_s, first = next(sample for sample in self._samples if last_s - sample[0] <= RATE_S)
-        return (last - first) / (last_s - first_s) if last_s > first_s else 0.0
+        return (last.get(symbol, 0) - first.get(symbol, 0)) / (last_s - first_s) if last_s > first_s else 0.0
 
     def time_ms(self) -> int | None:
         """Return the time of the data, in milliseconds, or None before there is any."""

@@ -85,13 +85,12 @@ def draw(at: Venue, markets: Markets, *, live: bool) -> RenderableType:
     from openbell.market import time_text
 
     header = f"venue {at.name}   data time {time_text(markets.time_ms())} UTC"
-    if live:
-        header += f"   {markets.trades_per_s():.0f} trades/s"
     rows = markets.snapshot()
     if not rows:
         return Group(Text(header, style="bold"), Text("nothing is listed yet; 'openbell replay' brings real prices"))
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for column in ("SYMBOL", "LAST", "CHANGE", "BID", "ASK", "DAY'S VOLUME", "TRADES"):
+    columns = ["SYMBOL", "LAST", "CHANGE", "BID", "ASK", "DAY'S VOLUME", "TRADES"]
+    for column in [*columns, "TRADES/S"] if live else columns:
         table.add_column(column, justify="left" if column == "SYMBOL" else "right", no_wrap=True)
     for row in rows:
         table.add_row(
@@ -102,6 +101,7 @@ def draw(at: Venue, markets: Markets, *, live: bool) -> RenderableType:
             _quote(row["ask_quantity"], row["ask"]),
             row["day_volume"] or "-",
             str(row["trades"]),
+            *([f"{markets.trades_per_s(row['symbol']):.1f}"] if live else []),
         )
     return Group(Text(header, style="bold"), table)
 

@@ -6,10 +6,12 @@ import json
 import random
 from typing import Any
 
+import msgspec
 import pytest
 
 from exchange import messages as m
 from exchange import topics
+from exchange.book import Book
 from exchange.channel import HOLE_ALERT_MS
 from exchange.errors import InvalidPacket
 from exchange.host import Host, Outcome, Record, accounts_host, book_host
@@ -291,3 +293,32 @@ def test_what_a_host_reads_it_refuses_or_understands() -> None:
             decode_account_inbox(bytes(value))
         except InvalidPacket:
             assert [letter.reason for letter in shop.letters()] == ["INVALID_PACKET"]
+
+
+def test_a_dead_letter_fits_into_a_record_whatever_the_key_and_the_error_say() -> None:
+    host = book_host("live", 3)
+    for key, value in (("\x01" * 800_000, b"x"), ("AAPLUSD", b'{"type":"' + b"\x7f" * 900_000 + b'"}')):
+        outcome = host.process(Record("t", 0, 0, 0, key, value), dict)
+        assert [len(letter) < topics.DEAD_LETTER_BYTES_MAX for _, _, letter in outcome.records] == [True]
+
+
+def test_a_record_under_the_key_of_nobody_leaves_no_machine_behind() -> None:
+    host = book_host("live", 3)
+    host.process(Record("t", 0, 0, 0, "NOBODY", encode(m.Tick(key="AAPLUSD"))), dict)
+    assert host.machines == {}
+
+
+@pytest.mark.parametrize("changed", [{"tick": "0.05"}, {"quote": "EUR"}])
+def test_a_book_refuses_to_be_listed_as_another_instrument(changed: dict[str, str]) -> None:
+    host = book_host("live", 3)
+    first = Instrument(symbol="AAPLUSD", base="AAPL", quote="USD")
+    other = msgspec.structs.replace(first, **changed)
+    stored: dict[str, str] = {}
+    for version, instrument in ((1, first), (2, other), (3, first)):
+        command = m.ListInstrument(key="AAPLUSD", instrument=instrument, version=version)
+        outcome = host.process(Record("t", 0, 0, 0, "AAPLUSD", encode(command)), lambda: stored)
+        stored.update({name: text for name, text in outcome.changes.items() if text is not None})
+        assert bool(outcome.records) == (instrument is other)
+    book = host.machines["AAPLUSD"]
+    assert isinstance(book, Book)
+    assert (book.listing, book.instrument) == (3, first)

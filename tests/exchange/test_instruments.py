@@ -51,3 +51,11 @@ def test_an_off_tick_price_is_refused() -> None:
     assert nickels.price_ticks("1.15") == 23
     with pytest.raises(InvalidAmount, match=r"1\.01 is not a multiple of 0\.05"):
         nickels.price_ticks("1.01")
+
+
+def test_two_instruments_agree_where_they_count_a_common_asset_alike() -> None:
+    apple = Instrument(symbol="AAPLUSD", base="AAPL", quote="USD")
+    assert apple.agrees_with(Instrument(symbol="IBMUSD", base="IBM", quote="USD"))
+    assert apple.agrees_with(Instrument(symbol="IBMEUR", base="IBM", quote="EUR", quote_scale=4))
+    assert not apple.agrees_with(Instrument(symbol="IBMUSD", base="IBM", quote="USD", quote_scale=4))
+    assert not apple.agrees_with(Instrument(symbol="USDEUR", base="USD", quote="EUR", base_scale=3))

@@ -91,3 +91,11 @@ def test_a_rate_is_kept() -> None:
 
 def test_a_stop_ends_a_paced_flow() -> None:
     assert list(paced([("t", "k", 1)], 1, lambda: True)) == []
+
+
+def test_flows_of_other_options_do_not_pass_for_one() -> None:
+    flows = [Flow(seed=7, orders=50, accounts=0, **more) for more in ({}, {"symbols": 3}, {"cancel_share": 0.5})]
+    sources = [{message.source for _, _, message in everything(flow) if hasattr(message, "source")} for flow in flows]
+    assert len(set.union(*sources)) == 3
+    shorter, longer = (list(everything(Flow(seed=7, orders=orders, accounts=0))) for orders in (50, 80))
+    assert longer[: len(shorter)] == shorter

@@ -8,6 +8,7 @@ from venue import SHARDS, OpenVenue, Venue, now_ms
 
 from exchange import messages as m
 from exchange import topics
+from exchange.instruments import Instrument
 from exchange.packets import encode
 
 pytestmark = pytest.mark.stack
@@ -49,6 +50,14 @@ DEAD: dict[str, tuple[str, bytes | None, bytes | None]] = {
     "wrong shard": (topics.ACCOUNT_INBOX, b"15" if ALICE != b"15" else b"14", encode(_order())),
     "key that is no UTF-8": (topics.BOOK_INBOX, b"\xff", b'{"type":"Tick","key":"AAPLUSD"}'),
     "1 MB": (topics.BOOK_INBOX, SYMBOL, b"x" * 1_048_000),
+    "a key of 800 KB that JSON makes six times as long": (topics.BOOK_INBOX, b"\x01" * 800_000, b"x"),
+    "an error text of 900 KB": (
+        topics.BOOK_INBOX,
+        SYMBOL,
+        encode(
+            m.ListInstrument(key="AAPLUSD", instrument=Instrument(symbol="AAPLUSD", base="AAPL", quote="USD"))
+        ).replace(b"0.01", b"\x7f" * 900_000),
+    ),
     "deep nesting": (topics.BOOK_INBOX, SYMBOL, b"[" * 100_000),
 }
 
