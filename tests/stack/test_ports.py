@@ -11,6 +11,12 @@ from openbell.settings import Settings
 from openbell.stack import ports
 
 
+@pytest.fixture(autouse=True)
+def impatience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A port that stays taken is not waited for as long as one that may soon be free."""
+    monkeypatch.setattr(ports, "SOON_S", 0.05)
+
+
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
     return Settings.from_mapping({"OPENBELL_HOME": str(tmp_path)})
