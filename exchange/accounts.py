@@ -2,7 +2,8 @@
 
 Theory of operation: a command from outside is checked once against the ids seen (`requests`), then against the account.
 An order that is paid for is admitted: its cost is reserved and it goes to its book. What the book reports is settled
-here first and published then. Accounts know no market: whatever the book may do with an order, within its limit, is covered by what was reserved.
+here first and published then. Accounts know no market: whatever the book may do with an order, within its limit, is
+covered by what was reserved.
 """
 
 from __future__ import annotations
@@ -153,14 +154,14 @@ class Accounts:
         return out
 
     def _list(self, command: ListInstrument) -> None:
-        for other in self.listings.values():
+        listed = self.listings.get(command.instrument.symbol)
+        if listed is not None and listed.instrument != command.instrument:
+            raise InvalidPacket(f"{command.instrument.symbol} is listed as another instrument")
+        for other in self.listings.values() if listed is None else ():
             if not command.instrument.agrees_with(other.instrument):
                 raise InvalidPacket(
                     f"{command.instrument.symbol} gives an asset other decimals than {other.instrument.symbol}"
                 )
-        listed = self.listings.get(command.instrument.symbol)
-        if listed is not None and listed.instrument != command.instrument:
-            raise InvalidPacket(f"{command.instrument.symbol} is listed as another instrument")
         if listed is None or command.version > listed.version:
             self.listings[command.instrument.symbol] = _Listing(command.instrument, command.version)
 
