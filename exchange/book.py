@@ -24,6 +24,7 @@ from exchange.messages import (
     MARKET,
     AdvanceClock,
     BookDelta,
+    BookSnapshot,
     CancelReason,
     EnterOrder,
     Liquidity,
@@ -46,6 +47,11 @@ from exchange.pages import Pages
 
 META = "book"
 
+SNAPSHOT_EVERY = 1_000
+"""How many deltas, besides as many as the book has prices, come between a book's snapshots: they stay a part of the output."""
+SNAPSHOT_LEVELS_MAX = 100_000
+"""A book with more prices than this would not fit into a record, and gives no snapshots."""
+
 DEADLINES_SLACK_MAX = 1_000
 """How many deadlines of orders that have left may pile up, besides as many as there are orders, before they are dropped."""
 
@@ -67,6 +73,7 @@ class Book:
         self.listing, self.instrument = meta.listing, meta.instrument
         self.halted = meta.halted
         self.arrivals, self.trades, self.deltas = meta.arrivals, meta.trades, meta.deltas
+        self.snapshots, self.snapshot_due = meta.snapshots, meta.snapshot_due
         for number, row in self.pages.load(entries or {}):
             self._rest(Order(number, *row))
         self.pages.dirty.clear()
@@ -89,6 +96,8 @@ class Book:
             return topics.TRADES, self.symbol
         if kind is BookDelta:
             return topics.BOOK_DELTAS, self.symbol
+        if kind is BookSnapshot:
+            return topics.BOOK_SNAPSHOTS, self.symbol
         if message.account == MARKET:
             return topics.DEAD_LETTERS, self.symbol
         return topics.ACCOUNT_INBOX, shard_of(message.account, self.shards)
@@ -105,6 +114,8 @@ class Book:
             arrivals=self.arrivals,
             trades=self.trades,
             deltas=self.deltas,
+            snapshots=self.snapshots,
+            snapshot_due=self.snapshot_due,
         )
         changed: dict[str, str | None] = {META: msgspec.json.encode(meta).decode()}
         self.pages.changes(changed)
@@ -154,12 +165,16 @@ class Book:
             self.halted = False
         else:
             assert kind in (AdvanceClock, Tick), f"a book takes no {kind.__name__}"
+        if self.deltas >= self.snapshot_due:
+            self._snapshot(out)
         return out
 
     def _list(self, command: ListInstrument) -> None:
         if self.instrument not in (None, command.instrument):
             raise InvalidPacket(f"{self.symbol} is listed as another instrument")
-        self.listing, self.instrument = max(self.listing, command.version), command.instrument
+        if command.version > self.listing:
+            self.listing, self.instrument = command.version, command.instrument
+            self.snapshot_due = 0
 
     def _enter(self, taker: EnterOrder, out: list[Any]) -> None:
         refusal = self._refusal(taker)
@@ -330,6 +345,29 @@ class Book:
             )
         )
 
+    def _snapshot(self, out: list[Any]) -> None:
+        """Publish the whole book, if it is listed and fits into a record, and say when to do so again."""
+        levels = len(self.bids.ranks) + len(self.asks.ranks)
+        if self.instrument is None:
+            return
+        self.snapshot_due = self.deltas + SNAPSHOT_EVERY + levels
+        if levels > SNAPSHOT_LEVELS_MAX:
+            return
+        self.snapshots += 1
+        out.append(
+            BookSnapshot(
+                symbol=self.symbol,
+                seq=self.snapshots,
+                time_ms=self.clock.now_ms,
+                delta=self.deltas,
+                trade=self.trades,
+                listing=self.listing,
+                instrument=self.instrument,
+                bids=self.bids.totals(),
+                asks=self.asks.totals(),
+            )
+        )
+
     def _filled(
         self, order: Order | EnterOrder, liquidity: Liquidity, leaves: int, price: int, quantity: int, out: list[Any]
     ) -> None:
@@ -418,3 +456,5 @@ class _Meta(msgspec.Struct):
     arrivals: int = 0
     trades: int = 0
     deltas: int = 0
+    snapshots: int = 0
+    snapshot_due: int = 0

@@ -22,6 +22,7 @@ from exchange.messages import (
     QUANTITY_MAX,
     AdvanceClock,
     BookDelta,
+    BookSnapshot,
     EnterOrder,
     Kind,
     ListInstrument,
@@ -94,7 +95,8 @@ class DecimalBook:
             except InvalidAmount as error:
                 raise InvalidPacket(str(error)) from error
             for event in self.book.apply(message, 0):
-                yield encode(self._written(event)) + b"\n"
+                if not isinstance(event, BookSnapshot):
+                    yield encode(self._written(event)) + b"\n"
 
     def _translate(self, command: _Place | _Cancel | _Advance) -> EnterOrder | PullOrder | AdvanceClock:
         symbol = self.instrument.symbol

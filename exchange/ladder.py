@@ -107,6 +107,11 @@ class Ladder:
             del self.levels[level.rank]
         return level
 
+    def totals(self) -> list[tuple[int, int]]:
+        """Return each price with its total, best first."""
+        levels = self.levels
+        return [(levels[rank].price, levels[rank].total) for rank in reversed(self.ranks)]
+
     def fillable(self, price: int, quantity: int) -> bool:
         """Say whether `quantity` can be traded at `price` or better."""
         limit = price * self.sign

@@ -26,6 +26,7 @@ MARKET = "@market"
 
 Price = Annotated[int, Meta(ge=1, le=PRICE_MAX)]
 Quantity = Annotated[int, Meta(ge=1, le=QUANTITY_MAX)]
+Total = Annotated[int, Meta(ge=1)]
 Amount = Annotated[int, Meta(ge=1, le=UNITS_MAX)]
 Millis = Annotated[int, Meta(ge=0, le=UNITS_MAX)]
 Seq = Annotated[int, Meta(ge=1, le=UNITS_MAX)]
@@ -313,6 +314,23 @@ class BookDelta(Message, frozen=True, tag=True):
     side: Side
     price: Price
     quantity: Annotated[int, Meta(ge=0)]
+
+
+class BookSnapshot(Message, frozen=True, tag=True):
+    """A whole book: each price with the total quantity that rests there, best first, after `delta` book deltas and `trade` trades.
+
+    The first one of a book, and one for each new `listing`, say what is traded. Readers of book deltas can begin at the last.
+    """
+
+    symbol: Name
+    seq: Seq
+    time_ms: Millis
+    delta: Annotated[int, Meta(ge=0, le=UNITS_MAX)]
+    trade: Annotated[int, Meta(ge=0, le=UNITS_MAX)]
+    listing: Seq
+    instrument: Instrument
+    bids: list[tuple[Price, Total]]
+    asks: list[tuple[Price, Total]]
 
 
 class BalanceChanged(Message, frozen=True, tag=True):

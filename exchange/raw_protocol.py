@@ -1,7 +1,7 @@
 """Books driven by lines of JSON in the documented protocol as it is: integers, channels and all.
 
 A line is a packet of `book-inbox` whose messages may be of several symbols; what comes out is each message that the books
-cause, a line each. Time is that of the messages.
+cause, a line each; snapshots, which only repeat it, are left out. Time is that of the messages.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import Any
 
 from exchange.book import Book
 from exchange.errors import InvalidPacket
-from exchange.messages import EnterOrder, PullOrder
+from exchange.messages import BookSnapshot, EnterOrder, PullOrder
 from exchange.packets import decode_book_inbox, encode
 
 SHARDS = 16
@@ -32,7 +32,8 @@ class RawBooks:
         """
         for message in decode_book_inbox(line):
             for event in self._apply(message):
-                yield encode(event) + b"\n"
+                if not isinstance(event, BookSnapshot):
+                    yield encode(event) + b"\n"
 
     def _apply(self, message: Any) -> list[Any]:
         numbered = isinstance(message, EnterOrder | PullOrder)

@@ -14,6 +14,7 @@ ORDER_REPORTS: Final = "order-reports"
 ACCOUNT_UPDATES: Final = "account-updates"
 TRADES: Final = "trades"
 BOOK_DELTAS: Final = "book-deltas"
+BOOK_SNAPSHOTS: Final = "book-snapshots"
 MARKET_DATA: Final = "market-data"
 DEAD_LETTERS: Final = "dead-letters"
 
@@ -24,14 +25,18 @@ ALL: Final = (
     ACCOUNT_UPDATES,
     TRADES,
     BOOK_DELTAS,
+    BOOK_SNAPSHOTS,
     MARKET_DATA,
     DEAD_LETTERS,
 )
 INBOXES: Final = (ACCOUNT_INBOX, BOOK_INBOX)
 
 RECORD_BYTES_MAX: Final = 1_048_576
-DEAD_LETTER_BYTES_MAX: Final = 4 * RECORD_BYTES_MAX
-"""A dead letter holds a whole refused record in base64, and must still fit."""
+LARGE_RECORD_BYTES_MAX: Final = 4 * RECORD_BYTES_MAX
+"""A dead letter holds a whole refused record in base64, a snapshot up to `book.SNAPSHOT_LEVELS_MAX` prices: both must fit."""
+
+SNAPSHOT_SEGMENT_BYTES: Final = 16_777_216
+"""Kafka compacts whole segments only; with its default of 1 GB it would hardly ever."""
 
 _VENUE = re.compile(r"[a-z0-9][a-z0-9-]{0,31}", re.ASCII)
 
@@ -62,14 +67,17 @@ def topic_name(venue: str, topic: str) -> str:
 def topic_specs(venue: str, partitions: int) -> tuple[TopicSpec, ...]:
     """Return all topics of a venue.
 
-    The log is the truth, so it is kept for ever. Inboxes carry the broker's append time, which is a live venue's clock.
+    The log is the truth, so it is kept for ever; of the snapshots of a book, which say nothing new, only the last need be.
+    Inboxes carry the broker's append time, which is a live venue's clock.
     """
     specs = []
     for topic in ALL:
         config = {"retention.ms": "-1", "retention.bytes": "-1", "max.message.bytes": str(RECORD_BYTES_MAX)}
         if topic in INBOXES:
             config["message.timestamp.type"] = "LogAppendTime"
-        if topic == DEAD_LETTERS:
-            config["max.message.bytes"] = str(DEAD_LETTER_BYTES_MAX)
+        if topic in (DEAD_LETTERS, BOOK_SNAPSHOTS):
+            config["max.message.bytes"] = str(LARGE_RECORD_BYTES_MAX)
+        if topic == BOOK_SNAPSHOTS:
+            config |= {"cleanup.policy": "compact", "segment.bytes": str(SNAPSHOT_SEGMENT_BYTES)}
         specs.append(TopicSpec(topic_name(venue, topic), partitions, config))
     return tuple(specs)

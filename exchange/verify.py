@@ -3,7 +3,8 @@
 Theory of operation: the machines are run again over both inboxes. Every channel then has two sequences of messages: what
 its machine sends, and what stands in the log once repeats are dropped. The second must be a beginning of the first; the
 rest is in flight. Of each message only a hash and an offset are kept, so that millions fit. The audits, which do not
-know the machines, check the same messages for what must hold in any exchange.
+know the machines, check the same messages for what must hold in any exchange. Snapshots of books, of which the log need
+keep only the last, are no channel: each must say what the deltas up to it add up to.
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ DECODERS: dict[str, PacketDecoder[Any]] = {
     topics.TRADES: packets.decode_trades,
     topics.BOOK_DELTAS: packets.decode_book_deltas,
 }
-TOPICS = (*DECODERS, topics.DEAD_LETTERS)
+TOPICS = (*DECODERS, topics.BOOK_SNAPSHOTS, topics.DEAD_LETTERS)
 """What `verify` reads."""
 
 _FROM_OUTSIDE = (
@@ -156,6 +157,7 @@ class _Verifier:
         self.orders = OrderAudit()
         self.legs: defaultdict[str, LegAudit] = defaultdict(LegAudit)
         self.levels: defaultdict[str, LevelAudit] = defaultdict(LevelAudit)
+        self.snapshots: dict[tuple[str, int], tuple[Record, int]] = {}
         self.dead: dict[tuple[str, int, int, str], str] = {}
 
     def run(self, quiesced: bool) -> None:
@@ -165,7 +167,8 @@ class _Verifier:
         self._output(topics.ORDER_REPORTS, self._report)
         self._output(topics.ACCOUNT_UPDATES, self._update)
         self._output(topics.TRADES, lambda _: None)
-        self._output(topics.BOOK_DELTAS, lambda delta: self.levels[delta.symbol].take(delta))
+        self._read_snapshots()
+        self._output(topics.BOOK_DELTAS, self._delta)
         self._dead_letters()
         self._compare(quiesced)
         self._end(quiesced)
@@ -190,6 +193,8 @@ class _Verifier:
                     refused = refused or letter.reason == "INVALID_PACKET"
                     continue
                 raw = [bytes(part) for part in _split(value)]
+                if to == topics.BOOK_SNAPSHOTS:
+                    continue
                 self.channels[to, key, record.key].sent.extend(map(hash, raw))
                 if to == audited:
                     facts += raw
@@ -211,6 +216,28 @@ class _Verifier:
             for message in self._take(topic, record, packet):
                 with _named(record, message):
                     audit(message)
+
+    def _read_snapshots(self) -> None:
+        """Note what each snapshot says; that of an empty book is checked at once, the others when their delta comes."""
+        for record in self.read(topics.BOOK_SNAPSHOTS):
+            for snapshot in packets.decode_book_snapshots(record.value):
+                said = hash((tuple(snapshot.bids), tuple(snapshot.asks)))
+                name = (snapshot.symbol, snapshot.delta)
+                with _named(record, snapshot):
+                    if snapshot.delta == 0 and said != _EMPTY:
+                        raise Flaw("a book without deltas is empty")
+                    if self.snapshots.setdefault(name, (record, said))[1] != said:
+                        raise Flaw(f"another snapshot after delta {snapshot.delta} has other content")
+                self.verdict.messages[topics.BOOK_SNAPSHOTS] += 1
+
+    def _delta(self, delta: m.BookDelta) -> None:
+        levels = self.levels[delta.symbol]
+        levels.take(delta)
+        record, said = self.snapshots.pop((delta.symbol, delta.seq), (None, 0))
+        if record is not None and said != _fingerprint(levels.levels):
+            _fail(
+                record, f"the snapshot of {delta.symbol} after delta {delta.seq}", "it is not what the deltas add up to"
+            )
 
     def _take(self, topic: str, record: Record, packet: list[Any]) -> list[Any]:
         """Return the messages that are new in their channels."""
@@ -301,6 +328,7 @@ class _Verifier:
         self.verdict.halted = sorted(
             key for host in (self.books, self.accounts) for key, machine in host.machines.items() if machine.halted
         )
+        self.verdict.in_flight[topics.BOOK_DELTAS] += sum(delta > 0 for _, delta in self.snapshots)
         self.verdict.in_flight = +self.verdict.in_flight
         if quiesced and self.verdict.in_flight:
             topic, count = min(self.verdict.in_flight.items())
@@ -379,6 +407,14 @@ def _store(entries: dict[str, str], changes: dict[str, str | None]) -> None:
             entries.pop(name, None)
         else:
             entries[name] = text
+
+
+def _fingerprint(levels: dict[Any, dict[int, int]]) -> int:
+    """Return the hash of a book's prices and totals, as a snapshot has them."""
+    return hash((tuple(sorted(levels["buy"].items(), reverse=True)), tuple(sorted(levels["sell"].items()))))
+
+
+_EMPTY = hash(((), ()))
 
 
 def _levels(ladder: Ladder) -> dict[int, int]:

@@ -1,4 +1,4 @@
-"""The matching job: a book per symbol, `book-inbox` -> `trades`, `book-deltas`, and reports to `account-inbox`."""
+"""The matching job: a book per symbol, `book-inbox` -> `trades`, `book-deltas`, `book-snapshots`, and reports to `account-inbox`."""
 
 from exchange import topics
 from exchange.host import book_host
@@ -7,7 +7,14 @@ from flink_jobs.job import MachineJob, parse_venue
 JOB = MachineJob(
     "matching",
     topics.BOOK_INBOX,
-    (topics.TRADES, topics.BOOK_DELTAS, topics.ACCOUNT_INBOX, topics.BOOK_INBOX, topics.DEAD_LETTERS),
+    (
+        topics.TRADES,
+        topics.BOOK_DELTAS,
+        topics.BOOK_SNAPSHOTS,
+        topics.ACCOUNT_INBOX,
+        topics.BOOK_INBOX,
+        topics.DEAD_LETTERS,
+    ),
     book_host,
 )
 build = JOB.build

@@ -3,33 +3,30 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any, Final
 
 from exchange import topics
 from exchange.channel import Inbound
-from exchange.errors import InvalidPacket
 from exchange.host import Record
 from exchange.instruments import Instrument
-from exchange.messages import ListInstrument
-from exchange.packets import decode_book_deltas, decode_book_inbox, decode_trades
+from exchange.packets import decode_book_deltas, decode_book_snapshots, decode_trades
 from exchange.topics import topic_name
 from exchange.views import MarketView
 from wire.reader import fresh
 
-TOPICS: Final = (topics.TRADES, topics.BOOK_DELTAS, topics.BOOK_INBOX)
+TOPICS: Final = (topics.TRADES, topics.BOOK_DELTAS, topics.BOOK_SNAPSHOTS)
 RATE_S: Final = 5.0
 """Over how many seconds trades a second are averaged."""
 RATE_SAMPLES_MAX: Final = 64
 
 
 class Markets:
-    """All symbols of a venue. The book inbox is read for the listings alone, which say what a tick and a lot are."""
+    """All symbols of a venue. Snapshots are read for the listings alone, which say what a tick and a lot are."""
 
     def __init__(self, venue: str) -> None:
         self.views: dict[str, MarketView] = {}
-        self.instruments: dict[str, tuple[int, Instrument]] = {}
+        self.instruments: dict[str, Instrument] = {}
         self._trades, self._deltas = topic_name(venue, topics.TRADES), topic_name(venue, topics.BOOK_DELTAS)
         self._seen = {self._trades: Inbound(), self._deltas: Inbound()}
         self._samples: deque[tuple[float, dict[str, int]]] = deque(maxlen=RATE_SAMPLES_MAX)
@@ -42,8 +39,10 @@ class Markets:
         elif record.topic == self._deltas:
             for delta in fresh(self._seen[self._deltas], [record], decode_book_deltas):
                 self._view(delta.symbol).delta(delta)
-        elif b'"ListInstrument"' in record.value:
-            self._list(record.value)
+        else:
+            for snapshot in decode_book_snapshots(record.value):
+                self.instruments[snapshot.symbol] = snapshot.instrument
+                self._view(snapshot.symbol)
 
     def sample(self, now_s: float) -> None:
         """Take note of how many trades there are at this moment of the wall's clock, in seconds."""
@@ -67,15 +66,15 @@ class Markets:
 
     def _row(self, view: MarketView) -> dict[str, Any]:
         day, change = view.day, view.change()
-        bid, ask = view.book.best_bid(), view.book.best_ask()
+        bid, ask = view.book.bids.best(), view.book.asks.best()
         return {
             "symbol": view.symbol,
             "last": self._price(view.symbol, day.close if day else None),
             "change_percent": None if change is None else round(change * 100, 2),
             "bid": self._price(view.symbol, bid),
-            "bid_quantity": self._quantity(view.symbol, view.book.bids.get(bid) if bid else None),
+            "bid_quantity": self._quantity(view.symbol, view.book.bids.quantities.get(bid) if bid else None),
             "ask": self._price(view.symbol, ask),
-            "ask_quantity": self._quantity(view.symbol, view.book.asks.get(ask) if ask else None),
+            "ask_quantity": self._quantity(view.symbol, view.book.asks.quantities.get(ask) if ask else None),
             "day_volume": self._quantity(view.symbol, day.volume if day else None),
             "trades": view.trades,
             "time_ms": view.time_ms,
@@ -83,29 +82,17 @@ class Markets:
 
     def _price(self, symbol: str, ticks: int | None) -> str | None:
         listed = self.instruments.get(symbol)
-        return None if ticks is None else trimmed(listed[1].price_text(ticks)) if listed else f"{ticks} ticks"
+        return None if ticks is None else trimmed(listed.price_text(ticks)) if listed else f"{ticks} ticks"
 
     def _quantity(self, symbol: str, lots: int | None) -> str | None:
         listed = self.instruments.get(symbol)
-        return None if lots is None else listed[1].quantity_text(lots) if listed else f"{lots} lots"
+        return None if lots is None else listed.quantity_text(lots) if listed else f"{lots} lots"
 
     def _view(self, symbol: str) -> MarketView:
         view = self.views.get(symbol)
         if view is None:
             view = self.views[symbol] = MarketView(symbol)
         return view
-
-    def _list(self, value: bytes) -> None:
-        try:
-            messages: Iterable[Any] = decode_book_inbox(value)
-        except InvalidPacket:
-            return  # the books refuse it, too
-        for message in messages:
-            if isinstance(message, ListInstrument):
-                version, symbol = message.version, message.instrument.symbol
-                if version > self.instruments.get(symbol, (0, None))[0]:
-                    self.instruments[symbol] = (version, message.instrument)
-                    self._view(symbol)
 
 
 def trimmed(price: str) -> str:

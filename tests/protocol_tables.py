@@ -21,6 +21,7 @@ CARRIED: dict[str, tuple[Any, ...]] = {
     topics.ACCOUNT_UPDATES: get_args(m.AccountUpdate),
     topics.TRADES: (m.Trade,),
     topics.BOOK_DELTAS: (m.BookDelta,),
+    topics.BOOK_SNAPSHOTS: (m.BookSnapshot,),
     topics.MARKET_DATA: (m.Bar,),
     topics.DEAD_LETTERS: (m.DeadLetter,),
 }
@@ -71,6 +72,10 @@ def describe(kind: Any) -> str:  # noqa: PLR0911
     if isinstance(kind, inspected.StructType):
         fields = ", ".join(f"`{field.encode_name}`" for field in kind.fields)
         return f"object with {fields}"
+    if isinstance(kind, inspected.ListType):
+        return f"array of {describe(kind.item_type)}"
+    if isinstance(kind, inspected.TupleType):
+        return f"[{'; '.join(describe(one) for one in kind.item_types)}]"
     if isinstance(kind, inspected.BytesType):
         return "string, base64"
     raise TypeError(f"no words for {kind}")

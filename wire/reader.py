@@ -17,7 +17,7 @@ from kafka.errors import KafkaError
 
 from exchange.channel import Inbound
 from exchange.host import Record
-from exchange.messages import Bar, BookDelta, Trade
+from exchange.messages import Bar, BookDelta, BookSnapshot, Trade
 from exchange.packets import PacketDecoder
 from exchange.topics import topic_name
 from wire.errors import NotReachableError, WireError
@@ -167,7 +167,7 @@ def fresh(inbound: Inbound, records: Iterable[Record], decode: PacketDecoder[Any
 
 def _channel(message: Any) -> str:
     """Name the channel that numbers a message of a public topic."""
-    if isinstance(message, Trade | BookDelta):
+    if isinstance(message, Trade | BookDelta | BookSnapshot):
         return message.symbol
     source: str = message.source
     return f"{source} {message.symbol}" if isinstance(message, Bar) else source

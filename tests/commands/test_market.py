@@ -2,7 +2,7 @@
 
 from exchange.host import Record
 from exchange.instruments import Instrument
-from exchange.messages import BookDelta, ListInstrument, Trade
+from exchange.messages import BookDelta, BookSnapshot, Trade
 from exchange.packets import encode
 from openbell.market import Markets
 
@@ -10,6 +10,7 @@ LISTED = Instrument(symbol="X", base="A", quote="USD", tick="0.0001", lot="100")
 TRADE = Trade(
     symbol="X", seq=1, time_ms=86_400_000, price=1_185_600, quantity=3, taker_side="buy", maker_order=1, taker_order=2
 )
+SNAPSHOT = BookSnapshot(symbol="X", seq=1, time_ms=0, delta=0, trade=0, listing=1, instrument=LISTED, bids=[], asks=[])
 BID = BookDelta(symbol="X", seq=1, time_ms=86_400_000, side="buy", price=142_675, quantity=2)
 
 
@@ -20,8 +21,7 @@ def record(topic: str, message: object) -> Record:
 def test_a_market_that_has_not_traded_is_shown_as_soon_as_it_is_listed() -> None:
     markets = Markets("v")
     assert (markets.snapshot(), markets.time_ms()) == ([], None)
-    markets.add(record("book-inbox", [ListInstrument(key="X", instrument=LISTED)]))
-    markets.add(record("book-inbox", "ListInstrument, but no packet"))
+    markets.add(record("book-snapshots", [SNAPSHOT]))
     assert [(row["symbol"], row["last"], row["bid"], row["trades"]) for row in markets.snapshot()] == [
         ("X", None, None, 0)
     ]
@@ -31,7 +31,7 @@ def test_prices_are_decimals_once_the_listing_is_known_and_repeats_count_once() 
     markets = Markets("v")
     markets.add(record("trades", TRADE))
     assert markets.snapshot()[0]["last"] == "1185600 ticks"
-    markets.add(record("book-inbox", ListInstrument(key="X", instrument=LISTED)))
+    markets.add(record("book-snapshots", SNAPSHOT))
     markets.add(record("trades", [TRADE]))
     markets.add(record("book-deltas", BID))
     assert markets.snapshot() == [

@@ -1,7 +1,7 @@
 """A book to shout orders at, which answers in short lines: scenarios read like a trading floor.
 
 `alice buy 5 @ 100` and so on: `+` accepted, `=` filled, `-` cancelled, `!` rejected, `~` expired; `bid` and `ask` are level
-totals.
+totals. Snapshots, which only repeat them, are kept apart.
 """
 
 from __future__ import annotations
@@ -25,11 +25,14 @@ class Pit:
         self.book = Book(SYMBOL, clock, SHARDS)
         self.now_ms = 1_000
         self.seqs: dict[str, int] = {}
+        self.snapshots: list[m.BookSnapshot] = []
         if listed:
             self.tell(m.ListInstrument(key=SYMBOL, instrument=INSTRUMENT))
 
     def tell(self, message: m.Message) -> list[str]:
-        return [line(event) for event in self.book.apply(message, self.now_ms)]
+        events = self.book.apply(message, self.now_ms)
+        self.snapshots += [event for event in events if isinstance(event, m.BookSnapshot)]
+        return [line(event) for event in events if not isinstance(event, m.BookSnapshot)]
 
     def place(self, account: str, order_id: int, side: m.Side, quantity: int, price: int, **more: Any) -> list[str]:
         return self.tell(self.order(account, order_id, side, quantity, price, **more))

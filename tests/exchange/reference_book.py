@@ -32,6 +32,13 @@ class ReferenceBook:
             self.pull(command, lines)
         return lines
 
+    def totals(self) -> dict[str, dict[int, int]]:
+        totals: dict[str, dict[int, int]] = {"buy": {}, "sell": {}}
+        for resting in self.orders:
+            side = totals[resting.order.side]
+            side[resting.order.price] = side.get(resting.order.price, 0) + resting.leaves
+        return totals
+
     def expire(self, now_ms: int, lines: list[str]) -> None:
         due = [resting for resting in self.orders if 0 < resting.order.expires_ms <= now_ms]
         for resting in sorted(due, key=lambda resting: (resting.order.expires_ms, resting.order.order_id)):

@@ -6,7 +6,7 @@ import pytest
 
 from exchange import messages as m
 from exchange import topics
-from exchange.book import DEADLINES_SLACK_MAX, Book
+from exchange.book import DEADLINES_SLACK_MAX, SNAPSHOT_EVERY, Book
 from tests.exchange.pit import INSTRUMENT, SHARDS, SYMBOL, Pit
 
 
@@ -267,3 +267,23 @@ def test_a_book_takes_only_its_own_messages() -> None:
     assert not book.accepts(m.Tick(key="GOOGUSD"))
     assert not Book("GOOGUSD", "live", SHARDS).accepts(pit.order("alice", 1, "buy", 5, 100))
     assert not Book("GOOGUSD", "live", SHARDS).accepts(m.ListInstrument(key="GOOGUSD", instrument=INSTRUMENT))
+
+
+def test_a_book_publishes_itself_when_it_is_listed_and_every_so_many_deltas() -> None:
+    pit = Pit()
+    (empty,) = pit.snapshots
+    assert (empty.instrument, empty.delta, empty.trade, empty.bids, empty.asks) == (INSTRUMENT, 0, 0, [], [])
+    pit.place("alice", 1, "sell", 3, 105)
+    pit.place("bob", 2, "buy", 1, 105)
+    number = 2
+    while len(pit.snapshots) == 1:
+        number += 1
+        pit.place("alice", number, "buy", 1, 90 + number % 2)
+    snapshot = pit.snapshots[1]
+    deltas = SNAPSHOT_EVERY  # there were no prices when the first was taken
+    assert (snapshot.seq, snapshot.delta, snapshot.trade, snapshot.asks) == (2, deltas, 1, [(105, 2)])
+    assert snapshot.bids == [(91, (deltas - 1) // 2), (90, (deltas - 2) // 2)]
+    assert pit.book.snapshot_due == deltas + SNAPSHOT_EVERY + 3
+    pit.tell(m.ListInstrument(key=SYMBOL, instrument=INSTRUMENT, version=2))
+    assert (pit.snapshots[2].listing, pit.snapshots[2].bids) == (2, snapshot.bids)
+    assert pit.book.address(snapshot) == (topics.BOOK_SNAPSHOTS, SYMBOL)

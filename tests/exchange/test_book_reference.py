@@ -8,7 +8,7 @@ import pytest
 
 from exchange import messages as m
 from exchange.book import Book
-from tests.exchange.pit import SHARDS, SYMBOL, Pit, line
+from tests.exchange.pit import SHARDS, SYMBOL, Pit
 from tests.exchange.reference_book import ReferenceBook
 
 COMMANDS = 3_500
@@ -20,6 +20,7 @@ def test_the_fast_book_says_what_the_plain_book_says(seed: int, restored: bool) 
     dice = random.Random(seed)
     pit, plain = Pit(), ReferenceBook()
     entries: dict[str, str] = {}
+    snapshots = 0
     spread = dice.choice((2, 5, 40))
     for order_id in range(1, COMMANDS):
         pit.now_ms += dice.choice((0, 0, 1, 30))
@@ -47,8 +48,12 @@ def test_the_fast_book_says_what_the_plain_book_says(seed: int, restored: bool) 
                 time_in_force=force,
                 expires_ms=pit.now_ms + dice.randint(0, 2_000) if force == "GTD" else 0,
             )
-        said = [line(event) for event in pit.book.apply(command, pit.now_ms)]
+        pit.snapshots.clear()
+        said = pit.tell(command)
         assert said == plain.apply(command, pit.now_ms), f"seed {seed}, command {order_id}: {command}"
+        for snapshot in pit.snapshots:
+            snapshots += 1
+            assert {"buy": dict(snapshot.bids), "sell": dict(snapshot.asks)} == plain.totals()
         if restored and dice.random() < 0.05:
             for name, text in pit.book.changes().items():
                 if text is None:
@@ -57,3 +62,4 @@ def test_the_fast_book_says_what_the_plain_book_says(seed: int, restored: bool) 
                     entries[name] = text
             pit.book = Book(SYMBOL, "live", SHARDS, entries)
     assert plain.trades > COMMANDS / 5
+    assert snapshots > 1

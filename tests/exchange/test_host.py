@@ -299,7 +299,7 @@ def test_a_dead_letter_fits_into_a_record_whatever_the_key_and_the_error_say() -
     host = book_host("live", 3)
     for key, value in (("\x01" * 800_000, b"x"), ("AAPLUSD", b'{"type":"' + b"\x7f" * 900_000 + b'"}')):
         outcome = host.process(Record("t", 0, 0, 0, key, value), dict)
-        assert [len(letter) < topics.DEAD_LETTER_BYTES_MAX for _, _, letter in outcome.records] == [True]
+        assert [len(letter) < topics.LARGE_RECORD_BYTES_MAX for _, _, letter in outcome.records] == [True]
 
 
 def test_a_record_under_the_key_of_nobody_leaves_no_machine_behind() -> None:
@@ -318,7 +318,8 @@ def test_a_book_refuses_to_be_listed_as_another_instrument(changed: dict[str, st
         command = m.ListInstrument(key="AAPLUSD", instrument=instrument, version=version)
         outcome = host.process(Record("t", 0, 0, 0, "AAPLUSD", encode(command)), lambda: stored)
         stored.update({name: text for name, text in outcome.changes.items() if text is not None})
-        assert bool(outcome.records) == (instrument is other)
+        written = [topic for topic, _, _ in outcome.records]
+        assert written == [topics.DEAD_LETTERS if instrument is other else topics.BOOK_SNAPSHOTS]
     book = host.machines["AAPLUSD"]
     assert isinstance(book, Book)
     assert (book.listing, book.instrument) == (3, first)

@@ -11,6 +11,7 @@ from exchange import messages as m
 from exchange.accounts import Accounts
 from exchange.book import Book
 from exchange.instruments import Instrument
+from openbell import __version__
 
 STATES = Path(__file__).parent / "states"
 SHARDS = 4
@@ -60,6 +61,9 @@ def test_the_state_of_every_version_loads(stored: Path) -> None:
     book = Book("AAPLUSD", "live", SHARDS, states["book"])
     accounts = Accounts(m.shard_of("alice", SHARDS), "live", SHARDS, states["accounts"])
     made_book, made_accounts = make_book(), make_accounts()
+    if stored.stem == "0.1.0":  # no snapshots then: the first message after it makes up for them
+        assert [type(event) for event in book.apply(m.Tick(key=book.symbol), NOW)] == [m.BookSnapshot]
+        made_book.snapshot_due = book.snapshot_due
     for loaded, made in ((book, made_book), (accounts, made_accounts)):
         made.changes()
         tick = m.Resume(key=made_book.symbol if made is made_book else made_accounts.shard)
@@ -71,10 +75,10 @@ def test_the_state_of_every_version_loads(stored: Path) -> None:
 
 
 def test_there_is_a_stored_state_to_load() -> None:
-    assert (STATES / "0.1.0.json").exists()
+    assert (STATES / f"{__version__}.json").exists()
 
 
 if __name__ == "__main__":
     STATES.mkdir(exist_ok=True)
     now = {"book": make_book().changes(), "accounts": make_accounts().changes()}
-    (STATES / "0.1.0.json").write_text(json.dumps(now, indent=1) + "\n")
+    (STATES / f"{__version__}.json").write_text(json.dumps(now, indent=1) + "\n")

@@ -5,14 +5,16 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+import msgspec
 import pytest
 
 from exchange import messages as m
 from exchange import topics
 from exchange.errors import InvalidPacket
 from exchange.host import Record
-from exchange.packets import encode
+from exchange.packets import decode_book_snapshots, encode
 from exchange.verify import DECODERS, Finding, Verdict
+from exchange.views import MarketView
 from tests.simulation.world import PARTITIONS, Log, World
 
 
@@ -189,3 +191,34 @@ def test_a_venue_that_runs_under_another_clock_is_not_the_same_venue() -> None:
     log = whole()
     log.clock = "replay"
     assert not verdict(log).ok
+
+
+def _snapshot(log: Log, delta: int) -> m.BookSnapshot:
+    """Return the right snapshot of a book after so many deltas."""
+    empty = decode_book_snapshots(records(log, topics.BOOK_SNAPSHOTS)[0].value)[0]
+    view = MarketView(empty.symbol)
+    for record in records(log, topics.BOOK_DELTAS):
+        for one in DECODERS[topics.BOOK_DELTAS](record.value) if record.key == empty.symbol else ():
+            if one.seq <= delta:
+                view.delta(one)
+    return msgspec.structs.replace(empty, delta=delta, bids=view.book.bids.top(10**6), asks=view.book.asks.top(10**6))
+
+
+def test_a_snapshot_must_say_what_the_deltas_add_up_to() -> None:
+    log = whole()
+    right = _snapshot(log, 7)
+    log.append(topics.BOOK_SNAPSHOTS, right.symbol, encode(right))
+    assert verdict(log).ok
+    wrong = msgspec.structs.replace(right, bids=[*right.bids, (1, 1)])
+    log = whole()
+    log.append(topics.BOOK_SNAPSHOTS, right.symbol, encode(wrong))
+    finding = found(log)
+    assert (finding.topic, finding.reason) == (topics.BOOK_SNAPSHOTS, "it is not what the deltas add up to")
+
+
+def test_a_snapshot_of_deltas_that_are_not_there_yet_is_in_flight() -> None:
+    log = whole()
+    ahead = _snapshot(log, 10**9)
+    log.append(topics.BOOK_SNAPSHOTS, ahead.symbol, encode(ahead))
+    assert log.verify(quiesced=False).in_flight == {topics.BOOK_DELTAS: 1}
+    assert found(log).topic == topics.BOOK_DELTAS

@@ -1,0 +1,98 @@
+"""What the gateway's services need of the world outside: a way to write commands, a way to read views, and word of changes."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Protocol
+
+import msgspec
+
+from exchange.instruments import Instrument
+from exchange.messages import AccountCommand
+from gateway.shown import (
+    AccountShown,
+    CandleShown,
+    Depth,
+    Freshness,
+    Market,
+    OrderShown,
+    Outcome,
+    Span,
+    Summary,
+    TradeShown,
+)
+
+
+class GatewayError(Exception):
+    """Base of what can go wrong between the gateway and the servers behind it: one sentence for a person."""
+
+
+class NotTaken(GatewayError):
+    """A command was not taken: it has no effect, and may be sent again."""
+
+
+class UnknownOutcome(GatewayError):
+    """A command may or may not be in the log; asking by its id, or sending it again under the same id, settles it."""
+
+
+class ViewsUnavailable(GatewayError):
+    """The views cannot be read now."""
+
+
+class Changed(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Word that views have changed. `everything`: some words were lost, or all views were made anew; read what matters again."""
+
+    symbols: list[str] = []
+    accounts: list[str] = []
+    everything: bool = False
+
+
+class Commands(Protocol):
+    """Writes commands to the exchange's log."""
+
+    async def write(self, command: AccountCommand) -> None:
+        """Return when the command is in the log. Raises NotTaken, or UnknownOutcome when it was taken but not confirmed."""
+
+    def available(self) -> bool:
+        """Say whether a command would be taken now."""
+
+
+class Views(Protocol):
+    """Reads the views. Every method raises ViewsUnavailable when they cannot be read; None or an empty list: no such thing."""
+
+    async def freshness(self) -> Freshness:
+        """Say whether the views are those of now; never raises."""
+
+    async def instruments(self) -> dict[str, Instrument]:
+        """Return the listed instruments by symbol."""
+
+    async def summaries(self) -> list[Summary]:
+        """Return all symbols' summaries, by symbol."""
+
+    async def market(self, symbol: str, span: Span, levels: int = 12, trades: int = 40, candles: int = 300) -> Market | None:
+        """Return all that a symbol's page shows: trades newest first, candles oldest first and the newest of them."""
+
+    async def depth(self, symbol: str, levels: int) -> Depth | None:
+        """Return the best `levels` (1 to 5,000) of each side."""
+
+    async def trades(self, symbol: str, limit: int, before: int | None = None) -> list[TradeShown] | None:
+        """Return the newest trades (with numbers below `before`, where given), newest first; the last 1,000 are kept."""
+
+    async def candles(self, symbol: str, span: Span, limit: int, end_ms: int | None = None) -> list[CandleShown] | None:
+        """Return the newest candles (that begin before `end_ms`, where given), oldest first; the last 5,000 are kept."""
+
+    async def account(self, account: str, ended: int = 20) -> AccountShown:
+        """Return an account, empty if nothing is known of it."""
+
+    async def order(self, account: str, order_id: int) -> OrderShown | None:
+        """Return an order; of an account's ended orders the last 1,000 are kept."""
+
+    async def outcome(self, account: str, request_id: str) -> Outcome | None:
+        """Return what became of a request; the last 5,000 of an account are kept."""
+
+
+class Changes(Protocol):
+    """Tells what changes."""
+
+    def listen(self) -> AsyncIterator[Changed]:
+        """Yield word of changes for ever, each listener all of it; begins with `everything`."""

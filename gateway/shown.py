@@ -1,0 +1,171 @@
+"""What is shown of the exchange: the shapes that pages, websockets and REST share.
+
+Prices, quantities and amounts are decimal strings, as exact as the machines count them; times are milliseconds since the epoch in
+UTC. `seq` says how far the log had been read when a view was made: the number of the last message of its channel that is in it.
+"""
+
+from __future__ import annotations
+
+from typing import Literal, TypeAlias
+
+import msgspec
+
+from exchange.messages import CancelReason, Kind, RejectReason, Side, TimeInForce
+
+Span: TypeAlias = Literal["1m", "5m", "15m", "1h", "1d"]
+OrderState: TypeAlias = Literal["OPEN", "FILLED", "CANCELLED", "EXPIRED"]
+OutcomeState: TypeAlias = Literal["ACCEPTED", "REJECTED"]
+
+
+class Shown(msgspec.Struct, frozen=True, kw_only=True):
+    """Base of all that is shown."""
+
+
+class Freshness(Shown, frozen=True):
+    """Whether the views are those of now. `age_ms` is how long ago they were known to be complete (None: never)."""
+
+    live: bool
+    age_ms: int | None
+    reason: str
+    """Why they are not live, in words for a person; empty when they are."""
+
+
+class Level(Shown, frozen=True):
+    """One price of a book. `total` adds up the quantities from the best price to this one; `share` is the total's part, in
+    percent (1 to 100), of the greatest total shown on either side."""
+
+    price: str
+    quantity: str
+    total: str
+    share: int
+
+
+class Depth(Shown, frozen=True):
+    """The best prices of a book, best first. `seq` counts the symbol's book deltas."""
+
+    symbol: str
+    seq: int
+    time_ms: int
+    bids: list[Level]
+    asks: list[Level]
+
+
+class TradeShown(Shown, frozen=True):
+    """A trade; `id` such as `AAPLUSD-1842`, `seq` its number within the symbol, gapless from 1."""
+
+    id: str
+    seq: int
+    time_ms: int
+    price: str
+    quantity: str
+    taker_side: Side
+
+
+class CandleShown(Shown, frozen=True):
+    """What trades did in the span that begins at `start_ms`."""
+
+    start_ms: int
+    open: str
+    high: str
+    low: str
+    close: str
+    volume: str
+    trades: int
+
+
+class Summary(Shown, frozen=True):
+    """A symbol and its current day (midnight to midnight UTC, by the market's clock). None: there is no such thing yet.
+
+    `seq` counts the symbol's trades. `change` and `change_percent` compare the last price with the close of the last day
+    before that had trades; `change_percent` is rounded to two decimals, such as `-1.25`.
+    """
+
+    symbol: str
+    base: str
+    quote: str
+    tick: str
+    lot: str
+    seq: int
+    time_ms: int
+    last: str | None
+    change: str | None
+    change_percent: str | None
+    open: str | None
+    high: str | None
+    low: str | None
+    volume: str
+    trades: int
+    bid: str | None
+    bid_quantity: str | None
+    ask: str | None
+    ask_quantity: str | None
+    spread: str | None
+
+
+class Market(Shown, frozen=True):
+    """All that a symbol's page shows, read at one moment. `trades` and `candles`: see `Views.market`."""
+
+    summary: Summary
+    depth: Depth
+    trades: list[TradeShown]
+    candles: list[CandleShown]
+
+
+class OrderShown(Shown, frozen=True):
+    """An order that has reached its book. `leaves` is what may still trade; `average` the average price of its fills.
+
+    `seq` is that of its last report in its account shard's channel; `time_ms` the time of that report.
+    """
+
+    order_id: int
+    request_id: str
+    symbol: str
+    side: Side
+    kind: Kind
+    time_in_force: TimeInForce
+    expires_ms: int
+    price: str
+    quantity: str
+    filled: str
+    leaves: str
+    average: str | None
+    state: OrderState
+    reason: CancelReason | None
+    placed_ms: int
+    time_ms: int
+    seq: int
+
+
+class BalanceShown(Shown, frozen=True):
+    """What an account has of an asset; `total` is available plus reserved. `seq` as in `OrderShown`, of its updates."""
+
+    asset: str
+    available: str
+    reserved: str
+    total: str
+    seq: int
+
+
+class AccountShown(Shown, frozen=True):
+    """An account: balances by asset, open orders (newest first), and the last ended ones (newest first)."""
+
+    account: str
+    balances: list[BalanceShown]
+    open_orders: list[OrderShown]
+    ended_orders: list[OrderShown]
+
+
+class Outcome(Shown, frozen=True):
+    """What became of a request (an order, a cancellation, a deposit, ...), asked for by its own id.
+
+    `repeat` says why the last command with this id had no effect of its own (`DUPLICATE`: it asked for something else), if one
+    came. `seq` is that of the report that told the last of it.
+    """
+
+    request_id: str
+    state: OutcomeState
+    reason: RejectReason | None
+    order_id: int
+    repeat: RejectReason | None
+    time_ms: int
+    seq: int
