@@ -58,9 +58,7 @@ class Reader:
             begin = self._consumer.beginning_offsets(partitions, timeout_ms=CONNECT_MS)
             self.offsets: Offsets = {}
             for partition in partitions:
-                offset = (start or {}).get(tuple(partition), begin[partition])
-                self.offsets[tuple(partition)] = offset
-                self._consumer.seek(partition, offset)
+                self.seek(tuple(partition), (start or {}).get(tuple(partition), begin[partition]))
         except KafkaError as error:
             self.close()
             raise NotReachableError(f"Kafka at {bootstrap_servers} cannot be read: {error}") from error
@@ -80,17 +78,18 @@ class Reader:
     def skip_to_end(self) -> None:
         """Go on behind the last records there are now."""
         for name, end in self.end_offsets().items():
-            self._seek(name, end)
+            self.seek(name, end)
 
     def to_end(self, progress: Progress | None = None) -> Iterator[Record]:
-        """Yield the records up to the ends as they are at the call; in order within a partition.
+        """Yield the records up to the ends as they are at the call; else as `to`."""
+        return self.to(self.end_offsets(), progress)
 
-        What came in behind an end is left for the next read.
+    def to(self, ends: Offsets, progress: Progress | None = None) -> Iterator[Record]:
+        """Yield the records up to some ends, in order within a partition. What came in behind an end is left for the next read.
 
         Raises:
-            WireError: if nothing comes for `STALL_S` although the end is not reached.
+            WireError: if nothing comes for `STALL_S` although the ends are not reached.
         """
-        ends = self.end_offsets()
         total = sum(max(0, end - self.offsets[name]) for name, end in ends.items())
         heard = time.monotonic()
         done = 0
@@ -108,7 +107,7 @@ class Reader:
                 raise WireError(f"Kafka sent nothing for {STALL_S:.0f} s, {total - done} records before the end")
         for name, end in ends.items():
             if self.offsets[name] > end:
-                self._seek(name, end)
+                self.seek(name, end)
 
     def live(self) -> Iterator[list[Record]]:
         """Yield what comes, for ever, about every `POLL_MS`; an empty list says that nothing came."""
@@ -131,6 +130,17 @@ class Reader:
             self.offsets[tuple(partition)] = records[-1].offset + 1
         return found
 
+    def seek(self, name: tuple[str, int], offset: int) -> None:
+        """Go on at an offset of a partition, named by its topic's full name and its number."""
+        self.offsets[name] = offset
+        self._consumer.seek(TopicPartition(*name), offset)
+
+    def only(self, name: tuple[str, int], offset: int) -> None:
+        """Read this one partition from now on, from an offset."""
+        self._consumer.assign([TopicPartition(*name)])
+        self.offsets = {}
+        self.seek(name, offset)
+
     def close(self) -> None:
         """Give the connection up."""
         self._consumer.close()
@@ -142,10 +152,6 @@ class Reader:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
-
-    def _seek(self, name: tuple[str, int], offset: int) -> None:
-        self.offsets[name] = offset
-        self._consumer.seek(TopicPartition(*name), offset)
 
     def _partitions(self, names: Iterable[str], bootstrap_servers: str) -> list[Any]:
         there = self._consumer.topics()

@@ -1,0 +1,78 @@
+"""Where a rebuild begins in `book-deltas`: not at its start, but where the last snapshots of its books let it.
+
+Theory of operation: all snapshots are read, of which the topic keeps little more than the last of each symbol. Then each
+partition of the deltas is read backwards, in growing steps, until of each of its symbols a delta has been seen that its
+snapshot already has, or the one right after it: from there on every later delta follows. A symbol without such a delta makes
+its partition be read from its start.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import Final, TypeAlias
+
+from exchange import topics
+from exchange.messages import BookSnapshot
+from exchange.packets import decode_book_deltas, decode_book_snapshots
+from exchange.topics import topic_name
+from wire.reader import Offsets, Reader
+
+FIRST_STEP: Final = 2_000
+"""How many records of each partition the first step looks at; each further one looks at four times as many."""
+
+Snapshots: TypeAlias = dict[str, BookSnapshot]
+
+
+def last_snapshots(bootstrap_servers: str, venue: str) -> tuple[Snapshots, dict[str, int], Offsets]:
+    """Return each symbol's newest snapshot, the partition it stands in, and the offsets that this was read up to."""
+    newest: Snapshots = {}
+    partitions: dict[str, int] = {}
+    with Reader(bootstrap_servers, venue, [topics.BOOK_SNAPSHOTS]) as reader:
+        for record in reader.to_end():
+            for snapshot in decode_book_snapshots(record.value):
+                known = newest.get(snapshot.symbol)
+                if known is None or snapshot.delta >= known.delta:
+                    newest[snapshot.symbol] = snapshot
+                    partitions[snapshot.symbol] = record.partition
+        return newest, partitions, dict(reader.offsets)
+
+
+def first_offsets(bootstrap_servers: str, venue: str, newest: Snapshots, partitions: dict[str, int]) -> Offsets:
+    """Return the offset of each partition of `book-deltas` from which on nothing is missing after the snapshots."""
+    topic = topic_name(venue, topics.BOOK_DELTAS)
+    wanted: defaultdict[int, set[str]] = defaultdict(set)
+    for symbol, partition in partitions.items():
+        wanted[partition].add(symbol)
+    with Reader(bootstrap_servers, venue, [topics.BOOK_DELTAS]) as reader:
+        start = dict(reader.offsets)
+        ends = reader.end_offsets()
+        return {
+            name: _first_offset(reader, name, start[name], end, {s: newest[s].delta for s in wanted[name[1]]})
+            for name, end in ends.items()
+            if name[0] == topic
+        }
+
+
+def _first_offset(reader: Reader, name: tuple[str, int], start: int, end: int, after: dict[str, int]) -> int:
+    """Look for the greatest offset of one partition that will do; `after` has each symbol's last delta in its snapshot."""
+    missing = dict(after)
+    step, upper = FIRST_STEP, end
+    while missing and upper > start:
+        if 0 in missing.values():
+            return start
+        lower = max(start, upper - step)
+        for key, lowest in _lowest_numbers(reader, name, lower, upper).items():
+            if lowest <= missing.get(key, 0) + 1:
+                missing.pop(key, None)
+        step, upper = step * 4, lower
+    return upper
+
+
+def _lowest_numbers(reader: Reader, name: tuple[str, int], lower: int, upper: int) -> dict[str, int]:
+    """Return the lowest delta number of each symbol between two offsets."""
+    lowest: dict[str, int] = {}
+    reader.only(name, lower)
+    for record in reader.to({name: upper}):
+        for delta in decode_book_deltas(record.value):
+            lowest[delta.symbol] = min(delta.seq, lowest.get(delta.symbol, delta.seq))
+    return lowest

@@ -1,0 +1,151 @@
+"""The names of everything in Redis, and the form of what is kept there. Only the projector writes; the server reads.
+
+All views of one generation stand under its own prefix, so that a rebuild fills a new one while readers go on with the old.
+Values are JSON arrays of integers and short texts: ticks, lots and minor units, as in the log.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import msgspec
+
+FORMAT: Final = 1
+"""Raise it when the form of the views changes: a projector that finds another one rebuilds them."""
+
+TOP_LEVELS: Final = 50
+"""How many prices a side are kept ready to show; the others are in the hashes of all levels."""
+TRADES_MAX: Final = 1_000
+CANDLES_MAX: Final = 5_000
+ENDED_MAX: Final = 1_000
+REQUESTS_MAX: Final = 5_000
+"""How many of the newest are kept: trades a symbol, candles a symbol and span, ended orders and requests an account."""
+
+SPANS: Final = {"1m": 60_000, "5m": 300_000, "15m": 900_000, "1h": 3_600_000, "1d": 86_400_000}
+
+
+class Keys:
+    """The names that hold for a venue whatever the generation."""
+
+    def __init__(self, venue: str) -> None:
+        self.prefix = f"openbell:{venue}:"
+        self.generation = self.prefix + "generation"
+        """Which generation to read: the token of its prefix."""
+        self.lease = self.prefix + "lease"
+        """Which projector works: its token, which expires unless it is renewed."""
+        self.beat = self.prefix + "beat"
+        """A `Beat`, written anew at least each second while a projector works."""
+        self.changed = self.prefix + "changed"
+        """The channel on which changes are published."""
+
+    def of(self, generation: str) -> GenerationKeys:
+        """Return the names of one generation."""
+        return GenerationKeys(f"{self.prefix}{generation}:")
+
+
+class GenerationKeys:
+    """The names of one generation's views."""
+
+    def __init__(self, prefix: str) -> None:
+        self.prefix = prefix
+        self.position = prefix + "position"
+        """Hash: `commit`, `format`, the next offset of each `topic/partition`, and each `seen topic`: its channels' last numbers."""
+        self.instruments = prefix + "instruments"
+        """Hash: instrument by symbol."""
+
+    def market(self, symbol: str) -> str:
+        """A `MarketRow`."""
+        return f"{self.prefix}market:{symbol}"
+
+    def levels(self, symbol: str, side: str) -> str:
+        """Hash: quantity by price, of side `buy` or `sell`."""
+        return f"{self.prefix}levels:{symbol}:{side}"
+
+    def trades(self, symbol: str) -> str:
+        """List: `TradeRow`, the newest first."""
+        return f"{self.prefix}trades:{symbol}"
+
+    def candles(self, symbol: str, span: str) -> str:
+        """Sorted set: `CandleRow` by start."""
+        return f"{self.prefix}candles:{symbol}:{span}"
+
+    def balances(self, account: str) -> str:
+        """Hash: `BalanceRow` by asset."""
+        return f"{self.prefix}balances:{account}"
+
+    def open_orders(self, account: str) -> str:
+        """Hash: `statement.OrderLine` by order id."""
+        return f"{self.prefix}open:{account}"
+
+    def ended_orders(self, account: str) -> str:
+        """Hash: `statement.OrderLine` by order id."""
+        return f"{self.prefix}ended:{account}"
+
+    def ended_ids(self, account: str) -> str:
+        """List: ids of ended orders, the newest first."""
+        return f"{self.prefix}ended-ids:{account}"
+
+    def outcomes(self, account: str) -> str:
+        """Hash: `statement.RequestLine` by request id: how it ended."""
+        return f"{self.prefix}outcomes:{account}"
+
+    def repeats(self, account: str) -> str:
+        """Hash: `statement.RequestLine` by request id: what its last repeat was told."""
+        return f"{self.prefix}repeats:{account}"
+
+    def request_ids(self, account: str) -> str:
+        """List: ids of requests, the newest first."""
+        return f"{self.prefix}request-ids:{account}"
+
+
+class Beat(msgspec.Struct, frozen=True):
+    """A projector's word on the views: when (wall milliseconds), whether they are complete, when they last were, and else why not."""
+
+    at_ms: int
+    complete: bool
+    complete_ms: int | None
+    reason: str = ""
+    messages: int = 0
+    refused: int = 0
+
+
+class CandleRow(msgspec.Struct, array_like=True, frozen=True):
+    """A candle: milliseconds, ticks, lots and a number of trades."""
+
+    start_ms: int
+    open: int
+    high: int
+    low: int
+    close: int
+    volume: int
+    trades: int
+
+
+class MarketRow(msgspec.Struct, array_like=True, frozen=True):
+    """A symbol after so many deltas and trades, with its best levels (price and quantity, best first)."""
+
+    deltas: int
+    trades: int
+    time_ms: int
+    day: CandleRow | None
+    previous_close: int | None
+    bids: list[tuple[int, int]]
+    asks: list[tuple[int, int]]
+
+
+class TradeRow(msgspec.Struct, array_like=True, frozen=True):
+    """A trade; `buy` says whether the taker bought."""
+
+    seq: int
+    time_ms: int
+    price: int
+    quantity: int
+    buy: bool
+
+
+class BalanceRow(msgspec.Struct, array_like=True, frozen=True):
+    """A balance in minor units."""
+
+    available: int
+    reserved: int
+    seq: int

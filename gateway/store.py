@@ -1,0 +1,205 @@
+"""The views in Redis as the projector sees them: batches that are applied whole, once and in order, or refused.
+
+Theory of operation: each generation counts its batches. A batch names the count that it was made after, and a script in
+Redis, where nothing else runs meanwhile, applies it only if that is the count: so a projector that was displaced, or one
+whose Redis has been wiped or set back, changes nothing and is told. Offsets and channel numbers are written with the views,
+so that they cannot contradict one another. A lease, renewed while its owner works, says which of several projectors should
+be at work; correctness does not rest on it.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+from typing import Any, Final
+
+import msgspec
+import redis
+
+from exchange.candles import Candle
+from exchange.instruments import Instrument
+from exchange.statement import OrderLine
+from exchange.views import BookView, MarketView
+from gateway.keys import FORMAT, SPANS, Beat, CandleRow, GenerationKeys, Keys, MarketRow
+from gateway.ports import Changed
+from gateway.projection import FIRST, PRUNE, Changes, Command, Projection
+
+LEASE_MS: Final = 5_000
+"""How long a projector that falls silent keeps others waiting."""
+OLD_GENERATION_S: Final = 10
+"""How long readers may still read the generation before the present one."""
+TIMEOUT_S: Final = 5.0
+
+_APPLY = f"""
+if (redis.call('HGET', KEYS[1], 'commit') or '0') ~= ARGV[1] then return 0 end
+for _, command in ipairs(cmsgpack.unpack(ARGV[2])) do
+  if command[1] == '{PRUNE}' then
+    local cut = redis.call('LLEN', command[2]) - command[3]
+    while cut > 0 do
+      local gone = redis.call('RPOP', command[2], math.min(cut, 1000))
+      for hash = 4, #command do redis.call('HDEL', command[hash], unpack(gone)) end
+      cut = cut - #gone
+    end
+  elseif command[1] == '{FIRST}' then
+    if redis.call('HSETNX', command[2], command[4], command[5]) == 1 then
+      redis.call('LPUSH', command[3], command[4])
+    end
+  else
+    redis.call(unpack(command))
+  end
+end
+redis.call('HSET', KEYS[1], 'commit', ARGV[1] + 1, 'format', {FORMAT})
+if ARGV[3] ~= '' then redis.call('PUBLISH', KEYS[2], ARGV[3]) end
+return 1
+"""
+
+_RENEW = "if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('PEXPIRE', KEYS[1], ARGV[2]) end return 0"
+
+_encode = msgspec.json.encode
+_pack = msgspec.msgpack.encode
+
+
+class Displaced(Exception):
+    """The views are not as this projector left them: another one works, or Redis has lost what it had."""
+
+
+class Store:
+    """One venue's views in Redis. Every method raises redis.RedisError when Redis cannot be reached."""
+
+    def __init__(self, url: str, venue: str) -> None:
+        self.keys = Keys(venue)
+        self._redis: Any = redis.Redis.from_url(url, socket_timeout=TIMEOUT_S, socket_connect_timeout=TIMEOUT_S)
+        self._apply = self._redis.register_script(_APPLY)
+        self._renew = self._redis.register_script(_RENEW)
+
+    # The lease
+
+    def lead(self, token: str) -> bool:
+        """Take or renew the lease, and say whether it is this projector's."""
+        if self._renew(keys=[self.keys.lease], args=[token, LEASE_MS]):
+            return True
+        return bool(self._redis.set(self.keys.lease, token, nx=True, px=LEASE_MS))
+
+    def release(self, token: str) -> None:
+        """Give the lease back, so that nobody need wait for it to expire."""
+        self._renew(keys=[self.keys.lease], args=[token, 1])
+
+    # Batches
+
+    def apply(self, generation: str, commit: int, changes: Changes, *, publish: bool) -> None:
+        """Apply batch number `commit` (from 1) to a generation and tell readers.
+
+        Raises:
+            Displaced: if the generation does not stand at batch `commit - 1`.
+        """
+        keys = self.keys.of(generation)
+        word = _encode(Changed(changes.symbols, changes.accounts)) if publish else b""
+        applied = self._apply(
+            keys=[keys.position, self.keys.changed], args=[commit - 1, _packed(changes.commands), word]
+        )
+        if not applied:
+            raise Displaced(f"generation {generation} is not at batch {commit - 1}")
+
+    def beat(self, beat: Beat) -> None:
+        """Leave word on the state of the views."""
+        self._redis.set(self.keys.beat, _encode(beat))
+
+    # Generations
+
+    def generation(self) -> str | None:
+        """Return the generation that readers read, if its views are there and of this format."""
+        found = self._redis.get(self.keys.generation)
+        if found is None:
+            return None
+        generation = str(found.decode())
+        stored = self._redis.hget(self.keys.of(generation).position, "format")
+        return generation if stored == str(FORMAT).encode() else None
+
+    def switch(self, generation: str) -> None:
+        """Let readers go over to a generation, and delete all others, the last one after a while."""
+        before = self._redis.get(self.keys.generation)
+        self._redis.set(self.keys.generation, generation)
+        self._redis.publish(self.keys.changed, _encode(Changed(everything=True)))
+        kept = self.keys.of(generation).prefix.encode()
+        old = self.keys.of(before.decode()).prefix.encode() if before else b"\0"
+        for some in _batches(self._redis.scan_iter(match=f"{self.keys.prefix}g*:*", count=1_000)):
+            with self._redis.pipeline(transaction=False) as pipe:
+                for key in some:
+                    if key.startswith(old):
+                        pipe.expire(key, OLD_GENERATION_S)
+                    elif not key.startswith(kept):
+                        pipe.unlink(key)
+                pipe.execute()
+
+    def load(self, venue: str, generation: str) -> tuple[Projection, int]:
+        """Return the working forms of a stored generation, and the number of its last batch."""
+        keys = self.keys.of(generation)
+        projection = Projection(venue, lambda account: self._open_orders(keys, account))
+        position = self._redis.hgetall(keys.position)
+        commit = int(position.pop(b"commit", 0))
+        for name, value in position.items():
+            text = name.decode()
+            if text.startswith("seen "):
+                projection.seen[text[5:]].counts.update(msgspec.json.decode(value, type=dict[str, int]))
+            elif "/" in text:
+                topic, _, partition = text.rpartition("/")
+                projection.offsets[topic, int(partition)] = int(value)
+        for symbol, value in self._redis.hgetall(keys.instruments).items():
+            projection.instruments[symbol.decode()] = msgspec.json.decode(value, type=Instrument)
+        for symbol in projection.instruments:
+            self._load_market(projection, keys, symbol)
+        return projection, commit
+
+    def _load_market(self, projection: Projection, keys: GenerationKeys, symbol: str) -> None:
+        view = projection.markets[symbol] = MarketView(symbol)
+        stored = self._redis.get(keys.market(symbol))
+        if stored is None:
+            return
+        row = msgspec.json.decode(stored, type=MarketRow)
+        view.deltas, view.trades, view.time_ms, view.previous_close = (
+            row.deltas,
+            row.trades,
+            row.time_ms,
+            row.previous_close,
+        )
+        view.day = _candle(symbol, row.day) if row.day else None
+        sides = [self._redis.hgetall(keys.levels(symbol, side)) for side in ("buy", "sell")]
+        view.book = BookView(*([(int(price), int(quantity)) for price, quantity in side.items()] for side in sides))
+        for span in SPANS:
+            newest = self._redis.zrange(keys.candles(symbol, span), -1, -1)
+            if newest:
+                row_of = msgspec.json.decode(newest[0], type=CandleRow)
+                projection.candles[symbol, span] = _candle(symbol, row_of)
+
+    def _open_orders(self, keys: GenerationKeys, account: str) -> list[OrderLine]:
+        stored = self._redis.hgetall(keys.open_orders(account))
+        return [msgspec.json.decode(value, type=OrderLine) for value in stored.values()]
+
+
+def new_generation() -> str:
+    """Return a token for a generation that no other has: readers and projectors may have heard of all before."""
+    return f"g{time.time_ns()}"
+
+
+def _packed(commands: list[Command]) -> bytes:
+    """Encode commands for the script: all as text, since Lua's numbers are exact below 2^53 only, and its msgpack has no bytes."""
+    return _pack([[part.decode() if type(part) is bytes else str(part) for part in command] for command in commands])
+
+
+def _candle(symbol: str, row: CandleRow) -> Candle:
+    candle = Candle(symbol, row.start_ms, row.open)
+    candle.high, candle.low, candle.close, candle.volume, candle.trades = (
+        row.high, row.low, row.close, row.volume, row.trades,
+    )  # fmt: skip
+    return candle
+
+
+def _batches(keys: Iterable[Any], size: int = 1_000) -> Iterable[list[Any]]:
+    batch: list[Any] = []
+    for key in keys:
+        batch.append(key)
+        if len(batch) == size:
+            yield batch
+            batch = []
+    if batch:
+        yield batch

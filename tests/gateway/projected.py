@@ -1,0 +1,134 @@
+"""A venue in memory whose outputs are projected into a real Redis, as the projector does it with Kafka's."""
+
+from __future__ import annotations
+
+import random
+from typing import Any
+
+from memory_venue import MemoryVenue
+
+from exchange import messages as m
+from exchange import topics
+from exchange.host import Record
+from exchange.instruments import Instrument
+from exchange.messages import shard_of
+from exchange.topics import topic_name
+from gateway.keys import Beat
+from gateway.projection import TOPICS, Projection
+from gateway.store import Store, new_generation
+
+NOW_MS = 1_700_000_000_000
+SHARDS = 16
+AAPL = Instrument(symbol="AAPLUSD", base="AAPL", quote="USD", quote_scale=5)
+COIN = Instrument(symbol="COINUSD", base="COIN", quote="USD", tick="0.05", lot="0.001", base_scale=3, quote_scale=5)
+
+
+class Projected:
+    """A venue, the records of its output topics in one partition each, and their projection."""
+
+    def __init__(self, url: str, name: str) -> None:
+        self.url, self.name = url, name
+        self.venue = MemoryVenue()
+        self.store = Store(url, name)
+        self.generation = new_generation()
+        self.projection = Projection(name)
+        self.commit = 0
+        self._requests = 0
+
+    # Commands
+
+    def list(self, *instruments: Instrument) -> None:
+        for listed in instruments:
+            self.venue.write(topics.BOOK_INBOX, listed.symbol, [m.ListInstrument(key=listed.symbol, instrument=listed)])
+            for shard in map(str, range(SHARDS)):
+                self.venue.write(topics.ACCOUNT_INBOX, shard, [m.ListInstrument(key=shard, instrument=listed)])
+
+    def send(self, kind: type[Any], account: str, **fields: Any) -> str:
+        """Send a command and return its request id."""
+        self._requests += 1
+        fields.setdefault("request_id", f"r{self._requests}")
+        shard = shard_of(account, SHARDS)
+        self.venue.write(topics.ACCOUNT_INBOX, shard, [kind(account=account, created_ms=NOW_MS, **fields)])
+        return str(fields["request_id"])
+
+    def fund(self, account: str, **amounts: int) -> None:
+        self.send(m.OpenAccount, account)
+        for asset, amount in amounts.items():
+            self.send(m.Deposit, account, asset=asset, amount=amount)
+
+    def order(self, account: str, side: str, price: int, quantity: int, symbol: str = "AAPLUSD", **more: Any) -> str:
+        return self.send(m.PlaceOrder, account, symbol=symbol, side=side, price=price, quantity=quantity, **more)
+
+    def advance(self, time_ms: int) -> None:
+        """Let the market's time pass, at all machines that are there."""
+        for shard in map(str, range(SHARDS)):
+            self.venue.write(topics.ACCOUNT_INBOX, shard, [m.AdvanceClock(key=shard, time_ms=time_ms)])
+
+    def trade_about(self, seed: int, orders: int) -> None:
+        """Let three accounts trade at random in both instruments."""
+        dice = random.Random(seed)
+        placed: list[tuple[str, str]] = []
+        for step in range(orders):
+            if step % 20 == 0:
+                self.advance(NOW_MS + step * 3_600_000)
+            account = dice.choice(("ann", "bob", "cy"))
+            if placed and dice.random() < 0.2:
+                owner, request_id = dice.choice(placed)
+                self.send(m.CancelOrder, owner, order_request_id=request_id)
+                continue
+            listed = dice.choice((AAPL, COIN))
+            side = dice.choice(("buy", "sell"))
+            price = dice.randint(995, 1_005)
+            placed.append((account, self.order(account, side, price, dice.randint(1, 9), listed.symbol)))
+
+    # Projection
+
+    def records(self, topic: str) -> list[Record]:
+        name = topic_name(self.name, topic)
+        return [Record(name, 0, offset, NOW_MS, "", value) for offset, value in enumerate(self.venue.written[topic])]
+
+    def project(self, *, publish: bool = False) -> None:
+        """Apply, as one batch, what has been written since the last time."""
+        for topic in TOPICS:
+            records = self.records(topic)
+            for record in records[self.projection.offsets.get((topic_name(self.name, topic), 0), 0) :]:
+                self.projection.add(record)
+        self.commit += 1
+        changes = self.projection.changes(self.store.keys.of(self.generation))
+        self.store.apply(self.generation, self.commit, changes, publish=publish)
+
+    def show(self, *, now_ms: int = NOW_MS) -> None:
+        """Project, and let readers read it as complete."""
+        self.project()
+        self.store.switch(self.generation)
+        self.store.beat(Beat(at_ms=now_ms, complete=True, complete_ms=now_ms))
+
+    def contents(self, generation: str | None = None) -> dict[str, Any]:
+        """Return all that a generation holds, but the count of its batches and where it stopped reading."""
+        client = self.store._redis
+        prefix = self.store.keys.of(generation or self.generation).prefix
+        found: dict[str, Any] = {}
+        for raw in client.scan_iter(match=f"{prefix}*"):
+            name = raw.decode().removeprefix(prefix)
+            kind = client.type(raw)
+            read = {b"string": client.get, b"hash": client.hgetall}.get(kind)
+            if read is not None:
+                found[name] = read(raw)
+            elif kind == b"list":
+                found[name] = client.lrange(raw, 0, -1)
+                if name.startswith("request-ids:"):
+                    found[name].sort()  # two topics tell of requests, with no order between them
+            else:
+                found[name] = client.zrange(raw, 0, -1, withscores=True)
+        found["position"].pop(b"commit")
+        return found
+
+
+def market(url: str, name: str, seed: int = 1, orders: int = 0) -> Projected:
+    """Return a venue with both instruments listed, three rich accounts and some flow."""
+    projected = Projected(url, name)
+    projected.list(AAPL, COIN)
+    for account in ("ann", "bob", "cy"):
+        projected.fund(account, USD=10**12, AAPL=10**6, COIN=10**9)
+    projected.trade_about(seed, orders)
+    return projected
