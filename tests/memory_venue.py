@@ -24,12 +24,14 @@ class MemoryVenue:
         }
         self.state: dict[tuple[str, str], dict[str, str]] = defaultdict(dict)
         self.written: dict[str, list[bytes]] = defaultdict(list)
+        self.keys: dict[str, list[str]] = defaultdict(list)
 
     def write(self, topic: str, key: str, messages: list[Any]) -> None:
         queue = deque((topic, key, packet) for packet in packets(messages))
         while queue:
             topic, key, value = queue.popleft()
             self.written[topic].append(value)
+            self.keys[topic].append(key)
             if topic in self.hosts:
                 outcome = self.hosts[topic].process(Record(topic, 0, 0, NOW_MS, key, value), dict)
                 queue.extend(outcome.records)

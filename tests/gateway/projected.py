@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 from typing import Any
 
@@ -103,10 +104,15 @@ class Projected:
         self.store.switch(self.generation)
         self.store.beat(Beat(at_ms=now_ms, complete=True, complete_ms=now_ms))
 
-    def contents(self, generation: str | None = None) -> dict[str, Any]:
+    def rebuild(self) -> None:
+        """Project everything anew, from the beginning and in one batch."""
+        self.generation, self.projection, self.commit = new_generation(), Projection(self.name), 0
+        self.project()
+
+    def contents(self, generation: str | None = None, *, prefix: str = "") -> dict[str, Any]:
         """Return all that a generation holds, but the count of its batches and where it stopped reading."""
         client = self.store._redis
-        prefix = self.store.keys.of(generation or self.generation).prefix
+        prefix = prefix or self.store.keys.of(generation or self.generation).prefix
         found: dict[str, Any] = {}
         for raw in client.scan_iter(match=f"{prefix}*"):
             name = raw.decode().removeprefix(prefix)
@@ -120,7 +126,8 @@ class Projected:
                     found[name].sort()  # two topics tell of requests, with no order between them
             else:
                 found[name] = client.zrange(raw, 0, -1, withscores=True)
-        found["position"].pop(b"commit")
+        position = found.pop("position")
+        found["seen"] = {name: json.loads(value) for name, value in position.items() if name.startswith(b"seen")}
         return found
 
 
