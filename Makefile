@@ -10,15 +10,15 @@ LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --genera
 	--no-emit-index-url --no-annotate --custom-compile-command 'make lock'
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check bench lock clean prepare machine
+.PHONY: help run test check bench screenshots vendor lock clean prepare machine machine-dev
 
 help: ## show this list
-	@awk -F':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F':.*## ' '/^[a-z]+:.*## /{printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 run: $(VENV)/.runtime ## start the exchange, replay real prices into it and show the market until Ctrl-C
 	@$(BIN)/openbell run $(ARGS)
 
-test: $(VENV)/.dev ## run the whole test suite (ARGS='-m "not stack and not flink and not slow"' for the fast part)
+test: $(VENV)/.dev | machine-dev ## run the whole test suite (ARGS='-m "not stack and not flink and not slow"' for the fast part)
 	@$(BIN)/pytest $(ARGS)
 
 check: $(VENV)/.dev ## lint, check the formatting and the types
@@ -29,7 +29,13 @@ check: $(VENV)/.dev ## lint, check the formatting and the types
 bench: $(VENV)/.dev ## measure this machine (docs/BENCHMARKS.md says what the figures mean)
 	@$(BIN)/python -m bench $(ARGS)
 
-prepare: $(VENV)/.dev ## install all that the other targets need, and nothing else
+screenshots: $(VENV)/.dev | machine-dev ## make the pictures of the pages in docs/images, from a running stack
+	@scripts/screenshots.sh
+
+vendor: ## fetch the pages' scripts anew, as scripts/vendor.sh names them
+	@scripts/vendor.sh
+
+prepare: $(VENV)/.dev | machine-dev ## install all that the other targets need, and nothing else
 
 lock: $(VENV)/.dev ## resolve the dependencies anew into requirements/*.txt
 	@$(LOCK) --upgrade requirements/build.in -o requirements/build.txt
@@ -45,6 +51,10 @@ clean: ## stop the local stack and delete all that was made here (the stack's da
 # What the operating system must bring. Asked each time, since it costs a few milliseconds.
 machine:
 	@scripts/machine.sh
+
+# Only what opens the pages in a browser needs one.
+machine-dev:
+	@scripts/machine.sh --dev
 
 $(VENV)/.build: requirements/build.txt | machine
 	@echo 'openbell: making .venv' >&2

@@ -10,10 +10,12 @@ from pathlib import Path
 from openbell.errors import OpenbellError
 from openbell.home import Home
 from openbell.settings import Settings, unknown_variables, variable
-from openbell.stack import flink, jars, java, ports
+from openbell.stack import flink, jars, java, ports, redis
 
 DISK_MB_LEAST = 2_000
 OVERHEAD_MB = 300
+PAGE_MB = 400
+"""The gateway, and the projector while it makes all views anew."""
 
 
 @dataclass(frozen=True)
@@ -37,6 +39,7 @@ def examine(environment: Mapping[str, str]) -> list[Finding]:
         _python(),
         _shared_python(),
         _java(),
+        _redis(settings),
         _maven(settings),
         _jars(settings),
         _ports(settings),
@@ -77,6 +80,15 @@ def _java() -> Finding:
     return Finding("java", version >= java.LEAST_VERSION, f"Java {version}", advice)
 
 
+def _redis(settings: Settings) -> Finding:
+    try:
+        return Finding("redis", True, f"redis-server {redis.version(redis.find())}")
+    except (OpenbellError, OSError, ValueError) as error:
+        needed = settings.page == "on"
+        found = str(error).partition("; ")[0]
+        return Finding("redis", not needed, found if needed else f"{found}, and not needed", redis.INSTALL)
+
+
 def _maven(settings: Settings) -> Finding:
     path = shutil.which("mvn")
     needed = bool(jars.missing(settings.jars))
@@ -91,10 +103,14 @@ def _jars(settings: Settings) -> Finding:
 
 
 def _ports(settings: Settings) -> Finding:
-    asked = {variable(name): getattr(settings, name) for name in ports.PORTS if getattr(settings, name)}
+    asked = {name: getattr(settings, name) for name in ports.needed(settings) if getattr(settings, name)}
     if Home(settings.home).supervised():
         return Finding("ports", True, "the stack is up")
-    taken = [f"{name}={port}" for name, port in asked.items() if not ports.is_free(port)]
+    taken = [
+        f"{variable(name)}={port}"
+        for name, port in asked.items()
+        if not ports.is_free(port, ports.host_of(settings, name))
+    ]
     found = f"taken: {', '.join(taken)}" if taken else "free" if asked else "picked at the start"
     return Finding("ports", not taken, found, "set these to other ports, or to 0 to have free ones picked")
 
@@ -111,7 +127,8 @@ def _memory(settings: Settings) -> Finding:
     lines = Path("/proc/meminfo").read_text().splitlines()
     free_mb = next(int(line.split()[1]) for line in lines if line.startswith("MemAvailable:")) // 1024
     task_managers_mb = settings.task_managers * (settings.taskmanager_mb + OVERHEAD_MB)
-    needed_mb = settings.kafka_heap_mb + settings.jobmanager_mb + task_managers_mb + OVERHEAD_MB
+    page_mb = settings.redis_mb + PAGE_MB if settings.page == "on" else 0
+    needed_mb = page_mb + settings.kafka_heap_mb + settings.jobmanager_mb + task_managers_mb + OVERHEAD_MB
     found = f"{free_mb:,} MB available, {needed_mb:,} MB at most for a stack"
     up = Home(settings.home).supervised()
     advice = f"stop other programs, or lower {variable('taskmanager_mb')} or {variable('task_managers')}"

@@ -4,6 +4,7 @@ They are read once, by the command line, from a mapping; everything else is hand
 a table, which a test holds to this module.
 """
 
+import ipaddress
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
@@ -51,6 +52,29 @@ def _name() -> Kind:
     return Kind(parse, "1 to 32 lower-case letters, digits and hyphens, no hyphen first")
 
 
+def _account() -> Kind:
+    def parse(text: str) -> str:
+        if not re.fullmatch(r"[A-Za-z0-9_.-]{1,64}", text):
+            raise ValueError
+        return text
+
+    return Kind(parse, "1 to 64 letters, digits and . _ -")
+
+
+def _address() -> Kind:
+    return Kind(lambda text: str(ipaddress.IPv4Address(text)), "an IPv4 address of this machine")
+
+
+def _host_names() -> Kind:
+    def parse(text: str) -> str:
+        names = [name.strip().lower() for name in text.split(",") if name.strip()]
+        if not all(re.fullmatch(r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?", name) for name in names):
+            raise ValueError
+        return ",".join(names)
+
+    return Kind(parse, "names of hosts without ports, commas between them")
+
+
 def _folder() -> Kind:
     def parse(text: str) -> Path:
         path = Path(text).expanduser().absolute()
@@ -85,11 +109,20 @@ class Settings:
     kafka_controller_port: int = _setting("0", _whole(0, PORT_MAX), "port of the broker's own controller")
     flink_rest_port: int = _setting("0", _whole(0, PORT_MAX), "port of Flink's REST API and web pages")
     flink_rpc_port: int = _setting("0", _whole(0, PORT_MAX), "port at which the TaskManagers reach the JobManager")
+    redis_port: int = _setting("0", _whole(0, PORT_MAX), "port of the Redis server that holds the page's views")
+    gateway_port: int = _setting("0", _whole(0, PORT_MAX), "port of the page; 0 takes 8000 where that is free")
+    gateway_host: str = _setting("127.0.0.1", _address(), "where the page is served; 0.0.0.0 is every network")
+    gateway_hosts: str = _setting("", _host_names(), "further names under which browsers may ask for the page")
+    page: str = _setting("on", _one_of("on", "off"), "the page, with its Redis, projector and gateway, or none of them")
+    demo_account: str = _setting(
+        "demo", _account(), "the paper account with which everyone who sees the page trades; none: nobody"
+    )
     kafka_heap_mb: int = _setting("320", _whole(128, 65_536), "megabytes of the broker's heap")
     jobmanager_mb: int = _setting("832", _whole(768, 65_536), "megabytes of the JobManager's process")
     taskmanager_mb: int = _setting(
         "1024", _whole(832, 65_536), "megabytes of each TaskManager's JVM, its Python not counted"
     )
+    redis_mb: int = _setting("256", _whole(16, 65_536), "megabytes of views that Redis may hold")
     start_timeout_s: int = _setting("180", _whole(5, 3_600), "seconds to wait for the servers and jobs to be ready")
 
     @classmethod

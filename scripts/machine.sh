@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Sees to what the operating system must bring: Python 3.11 or 3.12 with venv and its shared library (Flink's thread mode
-# runs Python inside the JVM), a Java runtime, Maven and Redis.
+# runs Python inside the JVM), a Java runtime, Maven and Redis; for the tests also a browser and a font for it.
 #   scripts/machine.sh           installs what is missing where it may, else says what to install and exits 3
+#   scripts/machine.sh --dev     sees to the browser, too
 #   scripts/machine.sh --python  prints the Python to make .venv with
 set -euo pipefail
 
@@ -42,6 +43,25 @@ has_shared_library || packages+=("libpython$("$python" -c 'import sys; print("%d
 command -v java >/dev/null || packages+=(openjdk-17-jre-headless)
 command -v mvn >/dev/null || packages+=(maven)
 command -v redis-server >/dev/null || packages+=(redis-server)
+
+has_browser() {
+    command -v chromium || command -v chromium-browser || command -v google-chrome
+}
+
+has_font() {
+    [ -n "$(find /usr/share/fonts /usr/local/share/fonts -name '*.[ot]tf' -print -quit 2>/dev/null)" ]
+}
+
+if [ "${1:-}" = --dev ]; then
+    if ! has_browser >/dev/null; then
+        if grep -qs '^ID=ubuntu' /etc/os-release; then # its chromium package is a snap, which a container cannot run
+            echo "openbell: the tests need a browser: install google-chrome, or chromium as root: snap install chromium" >&2
+            exit 3
+        fi
+        packages+=(chromium)
+    fi
+    has_font || packages+=(fonts-dejavu-core)
+fi
 [ ${#packages[@]} -gt 0 ] || exit 0
 
 as_root=()

@@ -38,5 +38,5 @@ def start_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StartStack
 
 @pytest.fixture(scope="session")
 def stack(start_stack: StartStack) -> Stack:
-    """The one stack that most tests share: a replay venue with both jobs, and a slot to spare for rescaling."""
+    """The one stack that most tests share: a replay venue with both jobs and the page, and a slot to spare for rescaling."""
     return start_stack(task_managers=3)

@@ -16,7 +16,7 @@ STOP_S = 15
 
 
 def run(context: typer.Context) -> None:
-    """Start the exchange, replay real prices into it and show the market until Ctrl-C; then stop what was started here.
+    """Start the exchange and its page, replay real prices and show the market until Ctrl-C; then stop what was started here.
 
     A stack that was up before stays up. Where the output is no terminal, it shows the market once, at the end of the replay.
     """
@@ -54,6 +54,8 @@ def _show(up: Any) -> None:
             start_new_session=True,
         )
     OUT.print(f"Openbell is up and replays real prices (log: {log}). Ctrl-C stops it.", soft_wrap=True)
+    if up.has_page:  # the last line above the table, so it stays in sight
+        OUT.print(f"Open {up.page_url}", style="bold", soft_wrap=True)
     watch = None
     try:
         if not OUT.is_terminal:

@@ -30,6 +30,8 @@ def status(
     ]
     print_table(["JOB", "STATE", "PARALLELISM", "CHECKPOINTS", "RESTARTS", "ON"], jobs, numbers=(2, 3, 4))
     OUT.print(f"\nvenue {found['venue']} ({found['clock']} clock)")
+    if found["page_url"]:
+        OUT.print(f"page at {found['page_url']}", soft_wrap=True)
     OUT.print(f"Kafka at {found['bootstrap_servers']}, Flink at {found['rest_url']}", soft_wrap=True)
     OUT.print(f"logs in {found['logs']}", soft_wrap=True)
 
@@ -42,7 +44,12 @@ def report(context: typer.Context) -> dict[str, Any]:
 
     up = stack.running(settings_of(context))
     memory = up.memory_mb()
-    ports = {"kafka": up.settings.kafka_port, "jobmanager": up.settings.flink_rest_port}
+    ports = {
+        "kafka": up.settings.kafka_port,
+        "redis": up.settings.redis_port,
+        "jobmanager": up.settings.flink_rest_port,
+        "gateway": up.settings.gateway_port,
+    }
     services = {
         name: {**one, "port": ports.get(name), "memory_mb": memory.get(name, 0.0)}
         for name, one in up.services().items()
@@ -60,6 +67,8 @@ def report(context: typer.Context) -> dict[str, Any]:
         "logs": str(up.home.logs),
         "bootstrap_servers": up.bootstrap_servers,
         "rest_url": up.rest_url,
+        "page_url": up.page_url if up.has_page else None,
+        "redis_url": up.redis_url if up.has_page else None,
         "services": services,
         "memory_mb": round(sum(memory.values()), 1),
         "jobs": jobs,

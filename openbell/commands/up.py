@@ -11,7 +11,7 @@ def up(
     context: typer.Context,
     no_jobs: bool = typer.Option(False, "--no-jobs", help="Start the servers and make the topics, but submit no jobs."),
 ) -> None:
-    """Start Kafka and Flink, make the topics, submit the jobs, and wait until all of it is ready.
+    """Start Kafka, Flink, Redis and the page, make the topics, submit the jobs, and wait until all of it is ready.
 
     What runs already is left as it is. Jobs go on from their last savepoint or checkpoint.
     """
@@ -24,4 +24,6 @@ def up(
         f"Openbell is up: venue {started.venue}, Kafka at {started.bootstrap_servers}, Flink at {started.rest_url}",
         soft_wrap=True,
     )
+    if started.has_page:
+        OUT.print(f"Open {started.page_url}", style="bold", soft_wrap=True)
     OUT.print(f"Logs are in {started.home.logs}", soft_wrap=True)

@@ -1,4 +1,4 @@
-"""A whole local stack: real Kafka and Flink on this machine, under a supervisor of their own.
+"""A whole local stack: real Kafka, Flink and Redis and the page on this machine, under a supervisor of their own.
 
 `up` starts it, `down` stops it, `running` finds one that is up. Every command and every test goes through these three.
 """
@@ -12,7 +12,7 @@ from typing import Any
 from openbell.errors import NotReadyError, OpenbellError, SettingError
 from openbell.home import Home, read_json
 from openbell.settings import Settings, variable
-from openbell.stack import flink, jars, java, kafka, ports, topics
+from openbell.stack import flink, gateway, jars, java, kafka, ports, redis, topics
 from openbell.stack.jobs import JOBS, Jobs
 from openbell.supervise import daemon
 from openbell.supervise.processes import resident_mb, sweep, wait_until
@@ -34,6 +34,18 @@ class Stack:
     @property
     def rest_url(self) -> str:
         return f"http://127.0.0.1:{self.settings.flink_rest_port}"
+
+    @property
+    def has_page(self) -> bool:
+        return self.settings.page == "on"
+
+    @property
+    def page_url(self) -> str:
+        return gateway.url(self.settings)
+
+    @property
+    def redis_url(self) -> str:
+        return redis.url(self.settings)
 
     @property
     def venue(self) -> str:
@@ -65,7 +77,7 @@ class Stack:
         return {name: resident_mb(one["pid"]) if one["pid"] else 0.0 for name, one in self.services().items()}
 
     def wait_ready(self, seconds: float, *, task_managers: bool = True) -> None:
-        """Wait until the broker answers and every TaskManager has registered. Raises OpenbellError naming who has not."""
+        """Wait until the broker and Redis answer and every TaskManager has registered. Raises OpenbellError naming who has not."""
         late = ""
 
         def ready() -> bool:
@@ -85,7 +97,17 @@ class Stack:
         missing = [name for name in flink.task_manager_names(self.settings) if name not in there]
         if missing and task_managers:
             return missing[0]
+        if self.has_page and not redis.answers(self.settings):
+            return "redis"
         return "" if topics.answers(self.bootstrap_servers) else "kafka"
+
+    def wait_page(self, seconds: float, *, views: bool = True) -> None:
+        """Wait until the gateway answers, with `views` that are those of now. Raises OpenbellError that says why not."""
+        path = "/ready" if views else "/health"
+        try:
+            gateway.wait_answer(self.page_url + path, seconds)
+        except OpenbellError as error:
+            raise OpenbellError(f"{error}; see the logs in {self.home.logs}") from None
 
 
 def running(settings: Settings) -> Stack:
@@ -139,6 +161,9 @@ def _complete(stack: Stack, *, jobs: bool, say: Say) -> None:
     for name in JOBS if jobs else ():
         say(f"waiting for the {name} job")
         stack.jobs.wait_running(name, start_timeout_s)
+    if stack.has_page:
+        say("waiting for the page")
+        stack.wait_page(start_timeout_s, views=jobs)
 
 
 def down(settings: Settings, *, savepoints: bool = True, wipe: bool = False, say: Say = lambda _: None) -> list[str]:
@@ -172,6 +197,9 @@ def _stop_jobs(stack: Stack, say: Say) -> list[str]:
 
 def _start(settings: Settings, say: Say) -> Stack:
     java.find()
+    if settings.page == "on":
+        redis.find()
+        gateway.need_address(settings.gateway_host)
     flink.need_shared_python()
     home = Home(settings.home)
     sweep(str(home.path))
@@ -182,8 +210,10 @@ def _start(settings: Settings, say: Say) -> Stack:
     before = read_json(home.plan)
     remembered = Settings.from_mapping(before["settings"]) if before else settings
     settled = ports.choose(settings, {name: getattr(remembered, name) for name in ports.PORTS})
-    say("starting Kafka and Flink")
+    say("starting the servers")
     services = [kafka.prepare(settled), *flink.prepare(settled)]
+    if settled.page == "on":
+        services += [redis.prepare(settled), *gateway.prepare(settled)]
     daemon.start(home, settled.to_mapping(), services)
     return Stack(settled)
 

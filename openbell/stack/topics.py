@@ -65,7 +65,7 @@ def create(bootstrap_servers: str, venue: str, partitions: int) -> list[str]:
                     NewTopic(
                         name=spec.name,
                         num_partitions=spec.partitions,
-                        replication_factor=1,
+                        replication_factor=-1,  # the broker's own default
                         topic_configs=dict(spec.config),
                     )
                     for spec in new

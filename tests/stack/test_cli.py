@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -46,6 +47,7 @@ def test_a_wrong_setting_is_a_usage_error(tmp_path: Path) -> None:
         ["job", "nonesuch"],
         ["job", "matching", "--stop", "-p", "2"],
         ["job", "matching", "--restore", "nowhere"],
+        ["topics", "--partitions", "3"],
         ["up", "x"],
     ],
 )
@@ -77,11 +79,55 @@ def test_doctor_finds_a_taken_port_and_a_mistyped_setting(tmp_path: Path) -> Non
         result = invoke("doctor", "--json", OPENBELL_HOME=str(tmp_path), OPENBELL_KAFKA_PORT=port, OPENBELL_VENEU="x")
     findings = {one["check"]: one for one in json.loads(result.stdout)}
     assert result.exit_code == 3
-    assert list(findings) == ["settings", "python", "libpython", "java", "maven", "jars", "ports", "disk", "memory"]
+    assert list(findings) == [
+        "settings",
+        "python",
+        "libpython",
+        "java",
+        "redis",
+        "maven",
+        "jars",
+        "ports",
+        "disk",
+        "memory",
+    ]
     assert not findings["settings"]["ok"]
     assert not findings["ports"]["ok"]
     assert findings["ports"]["found"] == f"taken: OPENBELL_KAFKA_PORT={port}"
     assert findings["python"]["ok"]
+
+
+def test_doctor_says_how_to_get_redis(tmp_path: Path) -> None:
+    environment = {"OPENBELL_HOME": str(tmp_path), "PATH": str(tmp_path)}
+    findings = {one["check"]: one for one in json.loads(invoke("doctor", "--json", **environment).stdout)}
+    assert findings["redis"] == {
+        "check": "redis",
+        "ok": False,
+        "found": "redis-server is missing",
+        "advice": "as root: apt-get install redis-server",
+    }
+    findings = {
+        one["check"]: one for one in json.loads(invoke("doctor", "--json", OPENBELL_PAGE="off", **environment).stdout)
+    }
+    assert findings["redis"]["ok"]
+
+
+def test_up_without_redis_starts_nothing(tmp_path: Path) -> None:
+    programs = tmp_path / "bin"
+    programs.mkdir()
+    java = shutil.which("java")
+    assert java is not None
+    (programs / "java").symlink_to(java)
+    result = invoke("up", OPENBELL_HOME=str(tmp_path), PATH=str(programs), JAVA_HOME="")
+    assert result.exit_code == 3
+    assert result.stderr == "openbell: redis-server is missing; as root: apt-get install redis-server\n"
+    assert not (tmp_path / "run").exists()
+
+
+def test_an_address_of_another_machine_is_refused(tmp_path: Path) -> None:
+    result = invoke("up", OPENBELL_HOME=str(tmp_path), OPENBELL_GATEWAY_HOST="192.0.2.1")
+    assert result.exit_code == 2
+    assert "OPENBELL_GATEWAY_HOST is 192.0.2.1, which is no address of this machine" in result.stderr
 
 
 def test_the_installed_command_is_quick_and_passes_on_exit_codes(tmp_path: Path) -> None:

@@ -1,8 +1,10 @@
-"""Real Kafka and Flink: stacks side by side, kills, stops and starts."""
+"""Real Kafka, Flink and Redis, and the page: stacks side by side, kills, stops and starts."""
 
 import json
 import os
 import signal
+import subprocess
+import sys
 from dataclasses import replace
 
 import pytest
@@ -13,7 +15,7 @@ from exchange.topics import topic_specs
 from openbell import stack as local
 from openbell.cli import app
 from openbell.errors import NotReadyError, OpenbellError
-from openbell.stack import Stack, topics
+from openbell.stack import Stack, gateway, topics
 from openbell.supervise.processes import marked, wait_until
 
 pytestmark = [pytest.mark.stack, pytest.mark.slow]
@@ -28,9 +30,14 @@ def test_status_names_services_ports_jobs_and_logs(stack: Stack) -> None:
     code, output = command(stack, "status", "--json")
     found = json.loads(output)
     assert code == 0
-    assert list(found["services"]) == ["kafka", "jobmanager", "taskmanager-1", "taskmanager-2", "taskmanager-3"]
-    assert all(service["pid"] and service["memory_mb"] > 50 for service in found["services"].values())
-    assert found["services"]["kafka"]["port"] == stack.settings.kafka_port
+    flink = ["jobmanager", "taskmanager-1", "taskmanager-2", "taskmanager-3"]
+    assert list(found["services"]) == ["kafka", *flink, "redis", "projector", "gateway"]
+    assert all(service["pid"] and service["memory_mb"] > 1 for service in found["services"].values())
+    settings = stack.settings
+    ports = {"kafka": settings.kafka_port, "redis": settings.redis_port, "jobmanager": settings.flink_rest_port}
+    ports |= {"gateway": settings.gateway_port}
+    assert {name: service["port"] for name, service in found["services"].items() if service["port"]} == ports
+    assert (found["page_url"], found["redis_url"]) == (stack.page_url, stack.redis_url)
     assert {name: job["state"] for name, job in found["jobs"].items()} == {"accounts": "RUNNING", "matching": "RUNNING"}
     assert found["logs"] == str(stack.home.logs)
     assert (stack.home.logs / "kafka.log").stat().st_size > 0
@@ -80,19 +87,43 @@ def test_a_killed_task_manager_comes_back_and_its_job_with_it(stack: Stack) -> N
     assert after.job_id == before.job_id
 
 
+def test_a_killed_redis_comes_back_and_the_views_with_it(stack: Stack) -> None:
+    killed = stack.pid("redis")
+    os.kill(killed, signal.SIGKILL)
+    assert wait_until(lambda: stack.services()["redis"]["pid"] not in {None, killed}, 30)
+    stack.wait_ready(30)
+    stack.wait_page(60)
+
+
+def test_run_names_the_page_and_leaves_a_stack_up_that_was_up(stack: Stack) -> None:
+    environment = {**os.environ, **stack.settings.to_mapping()}
+    command = [sys.executable, "-m", "openbell", "run"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as running:
+        assert running.stdout is not None
+        said = [running.stdout.readline().strip() for _ in range(2)]
+        running.send_signal(signal.SIGINT)
+        assert running.wait(60) == 0
+    assert said[1] == f"Open {stack.page_url}"
+    assert gateway.why_not(f"{stack.page_url}/health") == ""
+
+
 def test_two_stacks_run_side_by_side_and_one_ends_alone(stack: Stack, start_stack: StartStack) -> None:
     untouched = stack.services()
     other = start_stack(jobs=False, task_managers=1, venue="other")
     kept = {name: getattr(other.settings, name) for name in local.ports.PORTS}
     assert command(other, "status")[0] == 0
+    assert other.page_url != stack.page_url
+    assert gateway.why_not(f"{other.page_url}/health") == ""
     assert {one.name.split(".")[0] for one in topics.state(other.bootstrap_servers, "other")} == {"other"}
 
     os.kill(json.loads(other.home.state.read_text())["supervisor"], signal.SIGKILL)
     assert wait_until(lambda: marked(str(other.home.path)) == [], 30)
     assert command(other, "status")[0] == 3
 
-    again = local.up(other.settings, jobs=False)
+    again = local.up(replace(other.settings, page="off"), jobs=False)
     assert {name: getattr(again.settings, name) for name in local.ports.PORTS} == kept
+    assert list(again.services()) == ["kafka", "jobmanager", "taskmanager-1"]
+    assert json.loads(command(again, "status", "--json")[1])["page_url"] is None
     assert command(again, "down") == (0, "Openbell is down\n")
     assert marked(str(other.home.path)) == []
 

@@ -38,6 +38,12 @@ def test_what_is_written_is_read_back() -> None:
         ("OPENBELL_KAFKA_PORT", "65536", "a whole number from 0 to 65535"),
         ("OPENBELL_CLOCK", "LIVE", "replay or live"),
         ("OPENBELL_VENUE", "New York", "1 to 32 lower-case letters, digits and hyphens, no hyphen first"),
+        ("OPENBELL_PAGE", "yes", "on or off"),
+        ("OPENBELL_DEMO_ACCOUNT", "dé mo", "1 to 64 letters, digits and . _ -"),
+        ("OPENBELL_GATEWAY_HOST", "localhost", "an IPv4 address of this machine"),
+        ("OPENBELL_GATEWAY_HOST", "127.0.0.256", "an IPv4 address of this machine"),
+        ("OPENBELL_GATEWAY_HOSTS", "bell.example.org:80", "names of hosts without ports, commas between them"),
+        ("OPENBELL_GATEWAY_HOSTS", "-bell", "names of hosts without ports, commas between them"),
         ("OPENBELL_HOME", "/tmp/my files", "a folder whose full path has only letters, digits and . _ - + @ /"),
     ],
 )
@@ -48,13 +54,23 @@ def test_a_wrong_value_is_refused_with_what_to_write(name: str, value: str, advi
     assert refusal.value.exit_code is ExitCode.USAGE
 
 
+def test_names_of_hosts_are_tidied() -> None:
+    settings = Settings.from_mapping({"OPENBELL_GATEWAY_HOSTS": " Bell.example.org, 192.168.1.5 ,"})
+    assert settings.gateway_hosts == "bell.example.org,192.168.1.5"
+    assert Settings.from_mapping(settings.to_mapping()) == settings
+
+
 def test_a_mistyped_variable_is_noticed() -> None:
     assert unknown_variables({"OPENBELL_VENUE": "x", "OPENBELL_VENEU": "x", "HOME": "/"}) == ["OPENBELL_VENEU"]
+
+
+def default(text: str) -> str:
+    return f"`{text}`" if text else "none"
 
 
 def test_the_document_has_every_setting_as_the_code_has_it() -> None:
     rows = [line for line in DOCUMENT.read_text().splitlines() if line.startswith("| `OPENBELL_")]
     assert rows == [
-        f"| `{variable(item.name)}` | `{item.metadata['text']}` | {item.metadata['kind'].expected} | {item.metadata['meaning']} |"
+        f"| `{variable(item.name)}` | {default(item.metadata['text'])} | {item.metadata['kind'].expected} | {item.metadata['meaning']} |"
         for item in fields(Settings)
     ]

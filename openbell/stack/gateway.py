@@ -1,0 +1,104 @@
+"""The page's two services: the projector, which folds Kafka's logs into views in Redis, and the gateway, which serves the pages.
+
+Both are told everything by arguments. They may start before Kafka has its topics: they wait for these by themselves.
+"""
+
+import http.client
+import socket
+import sys
+import urllib.error
+import urllib.request
+
+from openbell.errors import OpenbellError, SettingError
+from openbell.settings import Settings, variable
+from openbell.stack import flink, redis
+from openbell.supervise.processes import wait_until
+from openbell.supervise.service import Service
+
+NOBODY = "none"
+"""The demo account that says that nobody trades by the page."""
+_FIRST_SPAN = {"replay": "1d", "live": "1m"}
+"""The candles that a page shows at first: a replay has whole days in a second."""
+_ANSWER_S = 5.0
+_REASON_MAX = 300
+_EVERYWHERE = "0.0.0.0"  # noqa: S104  (only compared with)
+
+
+def url(settings: Settings) -> str:
+    """The page's address, as a browser on this machine is given it."""
+    host = "127.0.0.1" if settings.gateway_host == _EVERYWHERE else settings.gateway_host
+    return f"http://{host}:{settings.gateway_port}"
+
+
+def need_address(host: str) -> None:
+    """Raise SettingError unless a server can listen on this address here."""
+    with socket.socket() as probe:
+        try:
+            probe.bind((host, 0))
+        except OSError as error:
+            raise SettingError(
+                f"{variable('gateway_host')} is {host}, which is no address of this machine ({error.strerror});"
+                f" write 127.0.0.1, or {_EVERYWHERE} for all that it has"
+            ) from None
+
+
+def prepare(settings: Settings) -> list[Service]:
+    """The services to run, the projector first."""
+    venue = [
+        "--bootstrap-servers",
+        f"127.0.0.1:{settings.kafka_port}",
+        "--redis",
+        redis.url(settings),
+        "--venue",
+        settings.venue,
+    ]
+    pages = [
+        "--host",
+        settings.gateway_host,
+        "--port",
+        str(settings.gateway_port),
+        *venue,
+        "--account-shards",
+        str(settings.account_shards),
+        "--demo-account",
+        "" if settings.demo_account == NOBODY else settings.demo_account,
+        "--span",
+        _FIRST_SPAN[settings.clock],
+    ]
+    for name in filter(None, settings.gateway_hosts.split(",")):
+        pages += ["--allowed-host", name]
+    return [_service("projector", "gateway.projector", venue), _service("gateway", "gateway.server", pages)]
+
+
+def wait_answer(url: str, seconds: float) -> None:
+    """Wait until a page answers with 200. Raises OpenbellError with the last reason why it did not."""
+    reason = ""
+
+    def good() -> bool:
+        nonlocal reason
+        reason = why_not(url)
+        return not reason
+
+    if not wait_until(good, seconds, every=0.2):
+        raise OpenbellError(f"the page is not ready after {seconds:.0f} s: {url} {reason}")
+
+
+def why_not(url: str) -> str:
+    """Say why a page does not answer with 200; empty when it does."""
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    try:
+        with opener.open(url, timeout=_ANSWER_S):
+            return ""
+    except urllib.error.HTTPError as error:
+        return f"answers {error.code}: {error.read(_REASON_MAX).decode(errors='replace').strip()}"
+    except (OSError, http.client.HTTPException) as error:
+        return f"does not answer: {getattr(error, 'reason', error)}"
+
+
+def _service(name: str, module: str, arguments: list[str]) -> Service:
+    return Service(
+        name=name,
+        command=[sys.executable, "-P", "-m", module, *arguments],
+        environment={"PYTHONPATH": flink.python_path(), "MALLOC_ARENA_MAX": "2"},
+        stop_s=10,
+    )
