@@ -1,0 +1,51 @@
+// Help with the order form: prices from the ladder, times in force that go with the kind, and a word when no answer came.
+
+const NO_ANSWER =
+  "No answer came, so it is unknown whether the order was taken. Send it again to find out: the same order is never taken twice.";
+const REFUSED = "The server refused this request, and nothing was sent to the exchange. Load the page again, and try once more.";
+const NOT_CANCELLED = "The cancellation was not confirmed. Look at the order's state, and try again if it is still open.";
+
+/** Put a price of the ladder into the form. */
+function takePrice(price) {
+  const field = document.getElementById("price");
+  if (field) field.value = price;
+}
+
+/** A market order never rests, so it cannot be good till cancelled. */
+function limitTimesInForce() {
+  const untilCancelled = document.querySelector("#time_in_force option[value=GTC]");
+  if (untilCancelled) untilCancelled.disabled = document.getElementById("kind-market").checked;
+}
+
+/** Give an order of another kind the time in force that is usual for it. */
+function changeKind() {
+  limitTimesInForce();
+  document.getElementById("time_in_force").value = document.getElementById("kind-market").checked ? "IOC" : "GTC";
+}
+
+function say(tone, words) {
+  const notice = document.getElementById("notice");
+  if (!notice) return;
+  notice.className = `notice ${tone}`;
+  notice.textContent = words;
+}
+
+/** Start all of it. */
+export function helpWithOrders() {
+  document.body.addEventListener("click", ({ target }) => {
+    const price = target.closest("[data-price]")?.dataset.price;
+    if (price) takePrice(price);
+  });
+  document.body.addEventListener("change", ({ target }) => {
+    if (target.name === "kind") changeKind();
+  });
+  document.body.addEventListener("htmx:afterRequest", limitTimesInForce);
+  for (const failure of ["htmx:sendError", "htmx:responseError", "htmx:timeout"]) {
+    document.body.addEventListener(failure, ({ target, detail }) => {
+      const { status } = detail.xhr; // 0 without an answer
+      if (status >= 400 && status < 500) say("bad", REFUSED);
+      else say("unknown", target.id === "order" ? NO_ANSWER : NOT_CANCELLED);
+    });
+  }
+  limitTimesInForce();
+}
