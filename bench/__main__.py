@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from statistics import median
 from typing import Any
 
-from bench import core, latency, machine, throughput
+from bench import core, latency, live, machine, projector, throughput
 from bench.cluster import Cluster, cluster
 
 Row = dict[str, Any]
@@ -27,12 +27,13 @@ def main() -> None:
         parser.error(f"there is no {', '.join(sorted(unknown))}; choose from {', '.join(BENCHES)}")
     wanted = given.what or list(BENCHES)
     print(machine.describe(), file=sys.stderr)
-    for row in _core(None, given.repeat) if "core" in wanted else ():
-        _show(row, given.json)
-    if wanted != ["core"]:
+    for name in (name for name in wanted if name in ALONE):
+        for row in BENCHES[name](None, given.repeat):
+            _show(row, given.json)
+    if not ALONE.issuperset(wanted):
         with cluster() as running:
-            for name in wanted:
-                for row in BENCHES[name](running, given.repeat) if name != "core" else ():
+            for name in (name for name in wanted if name not in ALONE):
+                for row in BENCHES[name](running, given.repeat):
                     _show(row, given.json)
 
 
@@ -46,7 +47,7 @@ def _rates(what: str, rates: list[float]) -> Row:
     return {"what": what, "median": f"{median(rates):,.0f} orders/s", "spread": spread, "load": machine.describe()[-3:]}
 
 
-def _core(_: Cluster | None, repeat: int) -> Iterator[Row]:
+def _core(_: None, repeat: int) -> Iterator[Row]:
     for packet in (1, 100):
         rates = [core.books(200_000, packet) for _ in range(repeat)]
         yield _rates(f"books alone, packets of {packet}", rates)
@@ -75,13 +76,36 @@ def _accounts(running: Cluster, repeat: int) -> Iterator[Row]:
 def _latency(running: Cluster, _: int) -> Iterator[Row]:
     for rate in (200, 1_000):
         for hop in latency.latency(running, f"l{rate}", rate, 30):
-            yield {
-                "what": f"{rate:,} orders/s: {hop.hop}",
-                "p50": hop.p50,
-                "p95": hop.p95,
-                "p99": hop.p99,
-                "unit": "ms",
-            }
+            yield _hop(f"{rate:,} orders/s", hop)
+
+
+def _live(_: None, repeat: int) -> Iterator[Row]:
+    with live.market() as stack:
+        memory = stack.memory_mb()
+        yield {
+            "what": "memory, idle",
+            **{name: f"{mb:,.0f} MB" for name, mb in memory.items()},
+            "sum": f"{sum(memory.values()):,.0f} MB",
+        }
+        for hop in live.order_to_paint(stack, 200, 30):
+            yield _hop("200 orders/s", hop)
+        for number in (1, 200):
+            yield live.clients(stack, number, 200, 20)
+        projector.generate(stack, 150_000, 100)
+        rebuilds = [projector.rebuild(stack) for _ in range(repeat)]
+        rates = [one.messages / one.seconds for one in rebuilds]
+        million = [1e6 / rate for rate in rates]
+        yield {
+            "what": f"rebuild of the views from {rebuilds[0].messages:,} messages",
+            "median": f"{median(rates):,.0f} messages/s",
+            "spread": f"{min(rates):,.0f} to {max(rates):,.0f}",
+            "a million": f"{median(million):.1f} s",
+            "load": machine.describe()[-3:],
+        }
+
+
+def _hop(what: str, hop: latency.Latency) -> Row:
+    return {"what": f"{what}: {hop.hop}", "p50": hop.p50, "p95": hop.p95, "p99": hop.p99, "unit": "ms"}
 
 
 BENCHES: dict[str, Callable[[Any, int], Iterator[Row]]] = {
@@ -89,7 +113,10 @@ BENCHES: dict[str, Callable[[Any, int], Iterator[Row]]] = {
     "matching": _matching,
     "accounts": _accounts,
     "latency": _latency,
+    "live": _live,
 }
+ALONE = {"core", "live"}
+"""Those that do not share the stack of the others: `core` needs none, `live` a whole one with its page."""
 
 if __name__ == "__main__":
     main()

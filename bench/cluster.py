@@ -78,7 +78,7 @@ def cluster() -> Iterator[Cluster]:
     """Start a stack of two TaskManagers on free ports and in a temporary folder; jars come from the usual place."""
     jars = Settings.from_mapping({}).jars
     with tempfile.TemporaryDirectory(prefix="openbell-bench-") as folder:
-        settings = Settings(home=Path(folder) / "home", jars=jars)
+        settings = Settings(home=Path(folder) / "home", jars=jars, page="off")
         try:
             yield Cluster(local.up(settings, jobs=False))
         finally:

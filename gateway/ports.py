@@ -69,7 +69,7 @@ class Views(Protocol):
     async def summaries(self) -> list[Summary]:
         """Return all symbols' summaries, by symbol."""
 
-    async def market(self, symbol: str, span: Span, levels: int = 12, trades: int = 40, candles: int = 300) -> Market | None:
+    async def market(self, symbol: str, span: Span, levels: int = 10, trades: int = 40, candles: int = 300) -> Market | None:
         """Return all that a symbol's page shows: trades newest first, candles oldest first and the newest of them."""
 
     async def depth(self, symbol: str, levels: int) -> Depth | None:

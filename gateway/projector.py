@@ -35,7 +35,7 @@ LOG = logging.getLogger("openbell.projector")
 
 LINGER_MS: Final = 5
 """How long a batch waits for what comes with its first record: an order is told of in three or four topics."""
-BATCH_MAX: Final = 20_000
+BATCH_MAX: Final = 5_000
 """Greatest number of records that a batch waits for."""
 BEAT_S: Final = 0.5
 RETRY_S: Final = 0.5
@@ -86,6 +86,8 @@ class Projector:
 
     def _work(self) -> None:
         """Bring the views up to date and keep them so."""
+        if not listens(self._servers):  # a client would try for long, and say so often
+            raise NotReachableError(f"no Kafka broker answers at {self._servers}")
         generation = None if self._rebuild else self._store.generation()
         if generation is None:
             generation, projection, commit = self._make()
@@ -233,6 +235,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         parser.error(str(error))
     logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(asctime)s %(levelname)s %(message)s")
     LOG.setLevel(logging.INFO)
+    logging.getLogger("kafka").setLevel(logging.ERROR)  # the projector says itself, once, what keeps it waiting
 
     def stop(number: int, frame: FrameType | None) -> None:
         del number, frame

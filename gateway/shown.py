@@ -32,7 +32,8 @@ class Freshness(Shown, frozen=True):
 
 class Level(Shown, frozen=True):
     """One price of a book. `total` adds up the quantities from the best price to this one; `share` is the total's part, in
-    percent (1 to 100), of the greatest total shown on either side."""
+    percent (1 to 100), of the greatest total shown on either side.
+    """
 
     price: str
     quantity: str

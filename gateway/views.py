@@ -98,10 +98,15 @@ class RedisViews:
         return Freshness(live=False, age_ms=age_ms, reason=reason)
 
     async def instruments(self) -> dict[str, Instrument]:
-        """Return the listed instruments by symbol."""
-        (stored,) = await self._read(lambda keys: [("hgetall", keys.instruments)])
-        self._instruments = {symbol.decode(): _instrument(value) for symbol, value in stored.items()}
-        return dict(sorted(self._instruments.items()))
+        """Return the listed instruments by symbol: while they cannot be read, those that were, as a listing is for ever."""
+        try:
+            (stored,) = await self._read(lambda keys: [("hgetall", keys.instruments)])
+        except ViewsUnavailable:
+            if not self._instruments:
+                raise
+        else:
+            self._instruments = {symbol.decode(): _instrument(value) for symbol, value in sorted(stored.items())}
+        return self._instruments
 
     async def summaries(self) -> list[Summary]:
         """Return all symbols' summaries, by symbol."""
@@ -114,7 +119,7 @@ class RedisViews:
         ]
 
     async def market(
-        self, symbol: str, span: Span, levels: int = 12, trades: int = 40, candles: int = 300
+        self, symbol: str, span: Span, levels: int = 10, trades: int = 40, candles: int = 300
     ) -> Market | None:
         """Return all that a symbol's page shows."""
         instrument = await self._listed(symbol)
@@ -253,8 +258,9 @@ class RedisViews:
             ViewsUnavailable: if Redis does not answer, or there are no views.
         """
         for _ in range(ATTEMPTS_MAX):
+            asked = self._generation  # another reader may go over to the next one meanwhile
             async with self._redis.pipeline(transaction=False) as pipe:
-                for name, *arguments in calls(self._keys.of(self._generation)):
+                for name, *arguments in calls(self._keys.of(asked)):
                     getattr(pipe, name)(*arguments)
                 pipe.get(self._keys.generation)
                 try:
@@ -264,9 +270,9 @@ class RedisViews:
             *found, generation = answers
             if generation is None:
                 raise ViewsUnavailable("the market data is being built; try again in some seconds")
-            if generation.decode() == self._generation:
+            if generation.decode() == asked:
                 return found
-            self._generation, self._instruments = generation.decode(), {}
+            self._generation = generation.decode()
         raise ViewsUnavailable("the market data keeps being rebuilt; try again in some seconds")
 
 

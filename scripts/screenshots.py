@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import json
 import shutil
+from decimal import Decimal
 from pathlib import Path
-from typing import Final, Literal, TypeAlias
+from typing import Any, Final, Literal, TypeAlias
+from urllib.request import Request, urlopen
 
 from playwright.sync_api import Browser, ViewportSize, sync_playwright
 
@@ -13,6 +16,7 @@ IMAGES: Final = Path(__file__).parent.parent / "docs" / "images"
 BROWSERS: Final = ("chromium", "chromium-browser", "google-chrome")
 WIDE: Final = ViewportSize(width=1280, height=800)
 NARROW: Final = ViewportSize(width=390, height=844)
+CENT: Final = Decimal("0.01")
 BYTES_MAX: Final = 300_000
 """Greatest size of a picture: they are committed."""
 
@@ -37,6 +41,31 @@ def take(browser: Browser, address: str, picture: Path, scheme: Scheme, viewport
     print(picture)
 
 
+def trade(url: str, symbol: str) -> None:
+    """Give the pictures something to show: let the demo account leave a few orders, and trade a little."""
+    for left in ask_for(f"{url}/api/native/orders")["open_orders"]:
+        urlopen(Request(f"{url}/api/native/orders/{left['order_id']}", method="DELETE")).close()
+    market = ask_for(f"{url}/api/native/markets/{symbol}")
+    bid, ask = Decimal(market["bid"]), Decimal(market["ask"])
+    for step in range(1, 10):
+        for side, price in (("buy", bid - step * CENT), ("sell", ask + step * CENT)):
+            order(url, {"symbol": symbol, "side": side, "price": str(price), "quantity": str(100 * (1 + step % 2))})
+    order(url, {"symbol": symbol, "side": "buy", "kind": "market", "quantity": "300"})
+    order(url, {"symbol": symbol, "side": "sell", "kind": "market", "quantity": "200"})
+
+
+def ask_for(address: str) -> Any:
+    """Return what an address of the REST API answers."""
+    with urlopen(address) as answer:
+        return json.load(answer)
+
+
+def order(url: str, terms: dict[str, str]) -> None:
+    """Place an order of the demo account."""
+    body = json.dumps(terms).encode()
+    urlopen(Request(f"{url}/api/native/orders", body, {"Content-Type": "application/json"})).close()
+
+
 def main() -> None:
     """Take them all."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -48,6 +77,7 @@ def main() -> None:
     if executable is None:
         raise SystemExit(f"needs one of {', '.join(BROWSERS)}")
     arguments.folder.mkdir(parents=True, exist_ok=True)
+    trade(arguments.url, arguments.symbol)
     markets, market = f"{arguments.url}/", f"{arguments.url}/market/{arguments.symbol}"
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=executable, args=["--no-sandbox"])

@@ -52,7 +52,7 @@ def tables() -> str:
     return "\n".join(parts)
 
 
-def describe(kind: Any) -> str:  # noqa: PLR0911
+def describe(kind: Any) -> str:  # noqa: C901, PLR0911
     """Say in a few words what a field holds."""
     inspected = msgspec.inspect
     if isinstance(kind, inspected.Metadata):
