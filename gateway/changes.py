@@ -13,6 +13,7 @@ from redis.asyncio import Redis
 
 from gateway.keys import Keys
 from gateway.ports import Changed
+from gateway.tasks import stop
 
 LOG = logging.getLogger("openbell.changes")
 
@@ -41,8 +42,7 @@ class RedisChanges:
     async def close(self) -> None:
         """Stop listening."""
         if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+            await stop([self._task])
         await self._redis.aclose()
 
     async def listen(self) -> AsyncIterator[Changed]:

@@ -1,0 +1,86 @@
+"""Says how the server is: alive, ready, and in figures for Prometheus."""
+
+from __future__ import annotations
+
+import time
+from typing import Any, Final
+
+from litestar.types import ASGIApp, Message, Receive, Send
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+
+UNKNOWN_ROUTE: Final = "none"
+_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+
+
+class Metrics:
+    """The figures of one server."""
+
+    def __init__(self) -> None:
+        registry = self._registry = CollectorRegistry()
+        self.requests = Counter(
+            "openbell_requests", "Requests answered", ["method", "route", "status"], registry=registry
+        )
+        self.request_seconds = Histogram(
+            "openbell_request_seconds",
+            "From a request to the end of its answer",
+            ["route"],
+            registry=registry,
+            buckets=_SECONDS,
+        )
+        self.orders = Counter(
+            "openbell_orders", "Orders and cancellations by what became of them", ["outcome"], registry=registry
+        )
+        self.live_clients = Gauge("openbell_live_clients", "Open websockets", registry=registry)
+        self.live_boards = Gauge("openbell_live_boards", "Topics that somebody watches", registry=registry)
+        self.pushes = Counter("openbell_pushes", "Partials offered to websockets", ["partial"], registry=registry)
+        self.push_seconds = Histogram(
+            "openbell_push_seconds",
+            "From word of a change to its partials on offer to all who watch",
+            registry=registry,
+            buckets=_SECONDS,
+        )
+        self.slow_clients = Counter(
+            "openbell_slow_clients", "Websockets closed because they did not read", registry=registry
+        )
+        self.refused_clients = Counter(
+            "openbell_refused_clients", "Websockets refused because there were too many", registry=registry
+        )
+        self.csp_reports = Counter(
+            "openbell_csp_reports", "Reports of a broken content security policy", registry=registry
+        )
+        self.view_age_seconds = Gauge(
+            "openbell_view_age_seconds", "Age of the views; NaN: not known", registry=registry
+        )
+
+    def text(self) -> bytes:
+        """Return all figures in Prometheus's text format."""
+        return generate_latest(self._registry)
+
+
+class Measured:
+    """Wraps an application and counts its requests by route, which is a closed list, never by address."""
+
+    def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
+        self._app = app
+        self._metrics = metrics
+
+    async def __call__(self, scope: Any, receive: Receive, send: Send) -> None:
+        """Pass a request on; note how long it took and how it ended."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        status = 500
+        begun = time.perf_counter()
+
+        async def send_noted(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+            await send(message)
+
+        try:
+            await self._app(scope, receive, send_noted)
+        finally:
+            route = scope.get("path_template") or UNKNOWN_ROUTE
+            self._metrics.requests.labels(scope["method"], route, status).inc()
+            self._metrics.request_seconds.labels(route).observe(time.perf_counter() - begun)

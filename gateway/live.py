@@ -1,0 +1,274 @@
+"""Pushes what has changed to everyone who watches it, over websockets.
+
+Theory of operation: what may be watched is a topic (a symbol's market, the list of markets, an account's orders, the status), and each
+topic that somebody watches has one board. Word of a change makes the board read its view once, render the partials whose data are
+not as before, and offer them to all its watchers: at once if it was quiet, else at most every `PUSH_S`. A watcher has one slot per
+partial, in which the newest replaces what it has not fetched yet. So a slow reader costs a bounded number of bytes, sees the newest state
+when it reads on, and holds nobody up; one that takes nothing for long is disconnected. A new watcher gets all that its boards
+show at once, so reconnecting leaves no gap.
+
+Candles are pushed as those that may have changed, because a page merges them into what it has; where a slot still holds some that
+were not fetched, the whole window takes their place.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable
+from functools import partial
+from typing import Any, Final, TypeAlias, cast
+
+import msgspec
+
+from gateway.health import Metrics
+from gateway.ports import Changed, Views, ViewsUnavailable
+from gateway.render import Renderer
+from gateway.shown import Span
+
+PUSH_S: Final = 0.1
+"""Shortest time between two pushes of one topic."""
+RETRY_S: Final = 0.5
+STATUS_S: Final = 1.0
+CANDLES_MIN: Final = 10
+"""A push holds at least so many of the newest candles: those that the partial shows as a table."""
+CLIENTS_MAX: Final = 2_000
+
+Topic: TypeAlias = tuple[str, ...]
+Contexts: TypeAlias = dict[str, dict[str, Any]]
+"""What each partial shows, by its name: the context that it is rendered with."""
+
+_LOG = logging.getLogger(__name__)
+
+
+class Client:
+    """One websocket's slots: the newest HTML by partial, waiting to be sent."""
+
+    def __init__(self) -> None:
+        self._slots: dict[str, str] = {}
+        self._filled = asyncio.Event()
+
+    def offer(self, name: str, part: str, whole: Callable[[], str]) -> None:
+        """Put a partial up for sending; `whole` makes what replaces a part that was not fetched."""
+        self._slots[name] = whole() if name in self._slots else part
+        self._filled.set()
+
+    async def fetch(self) -> str:
+        """Wait for partials, and take all there are."""
+        await self._filled.wait()
+        self._filled.clear()
+        html = "\n".join(self._slots.values())
+        self._slots.clear()
+        return html
+
+
+class Board:
+    """What one topic shows, and who watches it. `read` returns the contexts of its partials as they are now."""
+
+    def __init__(
+        self, read: Callable[[], Awaitable[Contexts]], renderer: Renderer, metrics: Metrics, push_s: float = PUSH_S
+    ) -> None:
+        self.clients: set[Client] = set()
+        self._read = read
+        self._renderer = renderer
+        self._metrics = metrics
+        self._push_s = push_s
+        self._contexts: Contexts = {}
+        self._wholes: dict[str, str] = {}
+        self._touched = asyncio.Event()
+        self._touched_at = 0.0
+        self._closed = False
+        self.touch()
+        self._task = asyncio.create_task(self._run())
+
+    def touch(self) -> None:
+        """Have the topic read anew."""
+        if not self._touched.is_set():
+            self._touched_at = time.perf_counter()
+            self._touched.set()
+
+    def join(self, client: Client) -> None:
+        """Let a client watch, and offer it all that is shown now."""
+        self.clients.add(client)
+        for name in self._contexts:
+            client.offer(name, self._whole(name), partial(self._whole, name))
+
+    def close(self) -> None:
+        """Stop reading."""
+        self._closed = True
+        self._task.cancel()
+
+    async def _run(self) -> None:
+        while not self._closed:
+            await self._touched.wait()
+            self._touched.clear()
+            touched_at = self._touched_at
+            try:
+                contexts = await self._read()
+                self._show(contexts)
+            except Exception as error:  # noqa: BLE001  (whatever it is, the board must go on)
+                if not isinstance(error, ViewsUnavailable):
+                    _LOG.exception("a board could not be read or rendered")
+                await asyncio.sleep(RETRY_S)
+                self.touch()
+                continue
+            self._metrics.push_seconds.observe(time.perf_counter() - touched_at)
+            await asyncio.sleep(self._push_s)
+
+    def _show(self, contexts: Contexts) -> None:
+        """Offer what is not as before to all who watch."""
+        for name, context in contexts.items():
+            before = self._contexts.get(name)
+            if context == before:
+                continue
+            self._contexts[name] = context
+            self._wholes.pop(name, None)
+            part = self._part(name, context, before)
+            for client in self.clients:
+                client.offer(name, part, partial(self._whole, name))
+            self._metrics.pushes.labels(name).inc(len(self.clients))
+
+    def _whole(self, name: str) -> str:
+        html = self._wholes.get(name)
+        if html is None:
+            html = self._wholes[name] = self._renderer.partial(name, **self._contexts[name])
+        return html
+
+    def _part(self, name: str, context: dict[str, Any], before: dict[str, Any] | None) -> str:
+        """Render a partial as a page needs it that has shown `before`: of candles, those from the last one of then."""
+        candles = context.get("candles")
+        if not candles or before is None or not before["candles"]:
+            return self._whole(name)
+        last_ms = before["candles"][-1].start_ms
+        changed = sum(candle.start_ms >= last_ms for candle in candles)
+        return self._renderer.partial(name, **{**context, "candles": candles[-max(changed, CANDLES_MIN) :]})
+
+
+class TooManyClients(Exception):
+    """There are as many websockets as there may be."""
+
+
+class Hub:
+    """All boards that somebody watches. `account` is the one whose orders and balances are shown, if any."""
+
+    def __init__(
+        self,
+        views: Views,
+        renderer: Renderer,
+        metrics: Metrics,
+        account: str | None,
+        *,
+        clients_max: int = CLIENTS_MAX,
+        push_s: float = PUSH_S,
+    ) -> None:
+        self._views = views
+        self._renderer = renderer
+        self._metrics = metrics
+        self._account = account
+        self._clients_max = clients_max
+        self._push_s = push_s
+        self._boards: dict[Topic, Board] = {}
+        self._clients = 0
+
+    def market_topics(self, symbol: str, span: Span) -> list[Topic]:
+        """Return the topics that a symbol's page watches."""
+        topics: list[Topic] = [("status",), ("market", symbol, span)]
+        return topics if self._account is None else [*topics, ("account", symbol)]
+
+    def markets_topics(self) -> list[Topic]:
+        """Return the topics that the list of markets watches."""
+        return [("status",), ("markets",)]
+
+    def join(self, topics: list[Topic]) -> Client:
+        """Return a new watcher of some topics. Raises TooManyClients."""
+        if self._clients >= self._clients_max:
+            self._metrics.refused_clients.inc()
+            raise TooManyClients("as many websockets are open as may be")
+        client = Client()
+        for topic in topics:
+            board = self._boards.get(topic)
+            if board is None:
+                board = self._boards[topic] = Board(self._reader(topic), self._renderer, self._metrics, self._push_s)
+            board.join(client)
+        self._clients += 1
+        self._note()
+        return client
+
+    def leave(self, client: Client) -> None:
+        """Let a watcher go, and drop the boards that nobody watches any more."""
+        for topic, board in list(self._boards.items()):
+            board.clients.discard(client)
+            if not board.clients:
+                board.close()
+                del self._boards[topic]
+        self._clients -= 1
+        self._note()
+
+    def hear(self, changed: Changed) -> None:
+        """Touch the boards that a change is about."""
+        for topic, board in self._boards.items():
+            if changed.everything or _concerns(changed, topic, self._account):
+                board.touch()
+
+    async def watch_status(self) -> None:
+        """Touch the status board every `STATUS_S`, for ever."""
+        while True:
+            board = self._boards.get(("status",))
+            if board is not None:
+                board.touch()
+            await asyncio.sleep(STATUS_S)
+
+    def _note(self) -> None:
+        self._metrics.live_clients.set(self._clients)
+        self._metrics.live_boards.set(len(self._boards))
+
+    def _reader(self, topic: Topic) -> Callable[[], Awaitable[Contexts]]:
+        match topic:
+            case ("market", symbol, span):
+                return partial(self._market, symbol, cast(Span, span))
+            case ("account", symbol):
+                return partial(self._orders, symbol)
+            case ("markets",):
+                return self._markets
+            case _:
+                return self._status
+
+    async def _status(self) -> Contexts:
+        freshness = await self._views.freshness()
+        if freshness.live:  # then its age is of no interest, and changes all the time
+            freshness = msgspec.structs.replace(freshness, age_ms=0)
+        return {"status": {"freshness": freshness}}
+
+    async def _markets(self) -> Contexts:
+        return {"markets": {"summaries": await self._views.summaries()}}
+
+    async def _market(self, symbol: str, span: Span) -> Contexts:
+        market = await self._views.market(symbol, span)
+        if market is None:
+            return {}
+        return {
+            "summary": {"summary": market.summary},
+            "ladder": {"depth": market.depth},
+            "tape": {"trades": market.trades},
+            "candles": {"candles": market.candles, "span": span},
+        }
+
+    async def _orders(self, symbol: str) -> Contexts:
+        assert self._account is not None, "only an account's pages watch it"
+        account = await self._views.account(self._account)
+        orders = msgspec.structs.replace(account, balances=[])
+        balances = msgspec.structs.replace(account, open_orders=[], ended_orders=[])
+        return {"orders": {"account": orders, "symbol": symbol}, "balances": {"account": balances}}
+
+
+def _concerns(changed: Changed, topic: Topic, account: str | None) -> bool:
+    match topic:
+        case ("market", symbol, _):
+            return symbol in changed.symbols
+        case ("account", _):
+            return account in changed.accounts
+        case ("markets",):
+            return bool(changed.symbols)
+        case _:
+            return False

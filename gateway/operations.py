@@ -1,0 +1,71 @@
+"""Routes for those who run the server: is it alive, is it ready, its figures, and browsers' reports about broken policies."""
+
+from __future__ import annotations
+
+import logging
+import time
+from typing import Any, Final
+
+import msgspec
+from litestar import Request, Response, get, post
+
+from gateway.services import Services
+
+REPORT_MAX: Final = 500
+REPORT_EVERY_S: Final = 1.0
+"""Reports are logged at most so often, and at most so many characters of them; all are counted."""
+
+_LOG = logging.getLogger(__name__)
+
+
+class Ready(msgspec.Struct, frozen=True):
+    """Whether requests can be served in full, and if not, why."""
+
+    ready: bool
+    reasons: list[str]
+
+
+class Reports:
+    """Logs some of the reports."""
+
+    def __init__(self) -> None:
+        self._logged_at = -REPORT_EVERY_S
+
+    def note(self, body: bytes) -> None:
+        """Log a report as one line, unless one has just been."""
+        now = time.monotonic()
+        if now - self._logged_at >= REPORT_EVERY_S:
+            self._logged_at = now
+            _LOG.warning("a browser reports a broken content security policy: %s", ascii(body[:REPORT_MAX]))
+
+
+@get("/health")
+async def health() -> dict[str, bool]:
+    """Say that the process is alive."""
+    return {"alive": True}
+
+
+@get("/ready")
+async def ready(services: Services) -> Response[Ready]:
+    """Say whether the views are live and commands are taken."""
+    freshness = await services.views.freshness()
+    reasons = [] if freshness.live else [f"views: {freshness.reason}"]
+    if not services.commands.available():
+        reasons.append("commands: Kafka does not take them now")
+    return Response(Ready(ready=not reasons, reasons=reasons), status_code=503 if reasons else 200)
+
+
+@get("/metrics")
+async def metrics(services: Services) -> Response[bytes]:
+    """Return all figures for Prometheus."""
+    age_ms = (await services.views.freshness()).age_ms
+    services.metrics.view_age_seconds.set(float("nan") if age_ms is None else age_ms / 1000)
+    return Response(services.metrics.text(), media_type="text/plain; version=0.0.4")
+
+
+@post("/csp-reports", status_code=204)
+async def csp_reports(request: Request[Any, Any, Any], services: Services, reports: Reports) -> None:
+    """Take a browser's report of what the content security policy has forbidden."""
+    body = await request.body()
+    services.metrics.csp_reports.inc()
+    reports.note(body)

@@ -1,0 +1,212 @@
+"""The pages for people: all markets, one market, and its order form, which works with and without JavaScript.
+
+Theory of operation: a form posts to one address. htmx says that it asks (HX-Request) and gets the one partial back that the form is in; a
+plain browser is sent on to the page, which shows what became of the request named in its address, so that reloading never places
+an order twice. Either way the form keeps its request id until the market has answered.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final, cast, get_args
+from urllib.parse import parse_qsl, quote
+
+import msgspec
+from litestar import Request, Response, get, post
+from litestar.response import Redirect
+
+from exchange.messages import CancelReason
+from exchange.money import UNITS_MAX
+from gateway.ports import GatewayError, UnknownOutcome
+from gateway.problems import Problem, problem_of
+from gateway.services import Services
+from gateway.shown import AccountShown, OrderShown, Span
+from gateway.tickets import TicketShown, Tone, blank, price_text, read_ticket, typed
+from gateway.trading import REFUSALS, Answer, TradingService
+
+SPANS: Final[tuple[Span, ...]] = get_args(Span)
+FORM: Final = "application/x-www-form-urlencoded"
+FIELDS_MAX: Final = 32
+"""Greatest number of fields in a form."""
+SHOWN_FIELDS: Final = frozenset({"side", "kind", "price", "quantity", "time_in_force"})
+"""Fields that the form has a place for a message beside; the others' are told in its notice."""
+
+_ENDED: Final[dict[CancelReason, str]] = {
+    "REQUESTED": "it was cancelled",
+    "IOC_REMAINDER": "the rest was cancelled, as IOC asks",
+    "FOK_UNFILLED": "nothing was traded, because not all could be at once",
+    "MARKET_REMAINDER": "nothing more could be traded within the protection price",
+}
+_Request = Request[Any, Any, Any]
+
+
+@get("/")
+async def markets_page(services: Services) -> Response[str]:
+    """Show all symbols."""
+    summaries = await services.views.summaries()
+    freshness = await services.views.freshness()
+    return _html(services.renderer.page("markets", summaries=summaries, freshness=freshness))
+
+
+@get("/market/{symbol:str}")
+async def market_page(request: _Request, services: Services, symbol: str) -> Response[str]:
+    """Show a symbol, with what became of the request that the address names, if it does."""
+    request_id = request.query_params.get("request", "")
+    ticket = blank(symbol)
+    if request_id and services.trading is not None:
+        answer = await services.trading.answer(request_id)
+        notice, tone = _UNHEARD if answer is None else told(answer)
+        ticket = TicketShown(symbol=symbol, request_id=ticket.request_id, notice=notice, tone=tone)
+    return await _market_page(request, services, symbol, ticket)
+
+
+@post("/market/{symbol:str}/orders")
+async def place_order(request: _Request, services: Services, symbol: str) -> Response[str] | Redirect:
+    """Place the order that the form asks for."""
+    trading = _trading(services)
+    fields = await _form(request)
+    order = None
+    try:
+        order = await read_ticket({**fields, "symbol": symbol}, services.views, trading.account, trading.now_ms())
+        answer = await trading.place(order)
+        ticket, status = _answered(symbol, fields, answer)
+        services.metrics.orders.labels(answer.refusal or answer.outcome.state).inc()
+    except GatewayError as error:
+        problem = problem_of(error)
+        services.metrics.orders.labels(problem.code).inc()
+        if "symbol" in problem.fields:
+            raise Problem(404, "NOT_FOUND", "There is no such symbol.") from error
+        if order is not None and isinstance(error, UnknownOutcome):  # to send it again, it must be the same
+            fields |= {"request_id": order.request_id, "price": await price_text(order, services.views)}
+        ticket, status = _failed(symbol, fields, problem), problem.status
+    if "hx-request" in request.headers:
+        return _html(services.renderer.partial("ticket", ticket=ticket), status)
+    if order is not None and status in (200, 409):
+        return Redirect(f"/market/{quote(symbol)}?request={quote(order.request_id, safe='')}", status_code=303)
+    return await _market_page(request, services, symbol, ticket, status)
+
+
+@post("/market/{symbol:str}/orders/{order_id:int}/cancel")
+async def cancel_order(request: _Request, services: Services, symbol: str, order_id: int) -> Response[str] | Redirect:
+    """Cancel an open order."""
+    trading = _trading(services)
+    if abs(order_id) > UNITS_MAX:
+        raise Problem(404, "UNKNOWN_ORDER", "There is no such order.")
+    by_htmx = "hx-request" in request.headers
+    try:
+        answer = await trading.cancel(order_id)
+    except GatewayError as error:
+        problem = problem_of(error)
+        services.metrics.orders.labels(problem.code).inc()
+        if not by_htmx:
+            raise
+        return await _orders(services, trading.account, symbol, problem.status)
+    services.metrics.orders.labels(answer.refusal or "CANCEL_ACCEPTED").inc()
+    if by_htmx:
+        return await _orders(services, trading.account, symbol, 409 if answer.refusal else 200)
+    return Redirect(f"/market/{quote(symbol)}?request={quote(answer.outcome.request_id, safe='')}", status_code=303)
+
+
+async def _orders(services: Services, account: str, symbol: str, status: int) -> Response[str]:
+    shown = await services.views.account(account)
+    return _html(services.renderer.partial("orders", account=shown, symbol=symbol), status)
+
+
+def told(answer: Answer) -> tuple[str, Tone]:
+    """Say in a sentence for a person what became of a request."""
+    order = answer.order
+    if answer.refusal is not None:
+        return REFUSALS[answer.refusal].sentence, "bad"
+    if order is None:
+        return "The exchange has accepted the request.", "good"
+    name = f"{order.side.capitalize()} {order.quantity} {order.symbol}, order {order.order_id}"
+    return f"{name}: {_state(order)}.", "good" if order.filled != _nothing(order) or order.state == "OPEN" else "bad"
+
+
+def _state(order: OrderShown) -> str:
+    filled = order.filled != _nothing(order)
+    parts = [f"{order.filled} traded at {order.average} on average"] if filled else []
+    if order.state == "OPEN":
+        parts.append(f"{order.leaves} rest in the book at {order.price}")
+    elif order.state == "EXPIRED":
+        parts.append("it has expired")
+    elif order.reason is not None:
+        parts.append(_ENDED[order.reason])
+    return ", ".join(parts)
+
+
+def _nothing(order: OrderShown) -> str:
+    """Return how a quantity of nothing is written among the order's own."""
+    return order.filled.translate(str.maketrans("123456789", "000000000"))
+
+
+_UNHEARD: Final[tuple[str, Tone]] = ("Nothing is known of this request yet: reload the page to look again.", "unknown")
+
+
+def _answered(symbol: str, fields: dict[str, str], answer: Answer) -> tuple[TicketShown, int]:
+    """Return the form after the market's answer: empty for the next order, or as typed beside what it refused."""
+    notice, tone = told(answer)
+    if answer.refusal is None:
+        kept = {name: fields[name] for name in ("side", "kind", "time_in_force") if fields.get(name)}
+        return msgspec.structs.replace(blank(symbol), **kept, notice=notice, tone=tone), 200
+    refusal = REFUSALS[answer.refusal]
+    errors = {refusal.field: refusal.sentence} if refusal.field in SHOWN_FIELDS else {}
+    return typed(symbol, {**fields, "request_id": ""}, errors, notice, tone), 409
+
+
+def _failed(symbol: str, fields: dict[str, str], problem: Problem) -> TicketShown:
+    """Return the form as typed, under the same request id, with what is wrong."""
+    hidden = [what for field, what in problem.fields.items() if field not in SHOWN_FIELDS]
+    tone: Tone = "unknown" if problem.code == "UNKNOWN_OUTCOME" else "bad"
+    advice = " Send it again as it is: it will not be placed twice." if tone == "unknown" else ""
+    return typed(symbol, fields, problem.fields, " ".join((problem.message, *hidden)) + advice, tone)
+
+
+async def _market_page(
+    request: _Request, services: Services, symbol: str, ticket: TicketShown, status: int = 200
+) -> Response[str]:
+    span = request.query_params.get("span", services.settings.span)
+    if span not in SPANS:
+        raise Problem(422, "INVALID_FIELDS", f"There are no candles of this span: choose one of {', '.join(SPANS)}.")
+    market = await services.views.market(symbol, cast(Span, span))
+    if market is None:
+        raise Problem(404, "NOT_FOUND", "There is no such symbol.")
+    account = AccountShown(account="", balances=[], open_orders=[], ended_orders=[])
+    if services.trading is not None:
+        account = await services.views.account(services.trading.account)
+    page = services.renderer.page(
+        "market",
+        market=market,
+        span=span,
+        spans=SPANS,
+        summary=market.summary,
+        depth=market.depth,
+        trades=market.trades,
+        candles=market.candles,
+        symbol=symbol,
+        account=account,
+        ticket=ticket,
+        freshness=await services.views.freshness(),
+        demo_account=services.settings.demo_account,
+    )
+    return _html(page, status)
+
+
+async def _form(request: _Request) -> dict[str, str]:
+    """Return a form's fields; of a field that comes twice, the last."""
+    if request.headers.get("content-type", "").partition(";")[0].strip().lower() != FORM:
+        raise Problem(415, "UNSUPPORTED_MEDIA_TYPE", f"This address takes a form ({FORM}).")
+    body = (await request.body()).decode("ascii", errors="replace")
+    try:
+        return dict(parse_qsl(body, keep_blank_values=True, max_num_fields=FIELDS_MAX))
+    except ValueError as error:
+        raise Problem(400, "BAD_REQUEST", f"This form has more than {FIELDS_MAX} fields.") from error
+
+
+def _trading(services: Services) -> TradingService:
+    if services.trading is None:
+        raise Problem(404, "NO_ACCOUNT", "Nobody trades by hand here: this server has no demo account.")
+    return services.trading
+
+
+def _html(html: str, status: int = 200) -> Response[str]:
+    return Response(html, status_code=status, media_type="text/html", headers={"Cache-Control": "no-store"})

@@ -1,0 +1,35 @@
+"""Makes HTML: whole pages, and the partials that pages are made of and that websockets push."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Final
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from gateway.filters import FILTERS
+
+TEMPLATES: Final = Path(__file__).parent.parent / "templates"
+
+
+class Renderer:
+    """Renders templates. What is put into them is escaped, and a name that is not given is an error, not a blank."""
+
+    def __init__(self, folder: Path = TEMPLATES) -> None:
+        self._environment = Environment(
+            loader=FileSystemLoader(folder),
+            autoescape=True,
+            undefined=StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+            auto_reload=False,
+        )
+        self._environment.filters.update(FILTERS)
+
+    def page(self, name: str, **context: Any) -> str:
+        """Return a whole page."""
+        return self._environment.get_template(f"pages/{name}.html").render(context)
+
+    def partial(self, name: str, **context: Any) -> str:
+        """Return one element, whose id is the partial's name."""
+        return self._environment.get_template(f"partials/{name}.html").render(context)

@@ -1,0 +1,85 @@
+"""docs/REST.md names the routes, parameters, fields and errors that there are."""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from gateway import native
+from gateway.tickets import FIELDS
+from tests.gateway.adapters import Bench, running
+
+DOCUMENT = (Path(__file__).parent.parent.parent / "docs" / "REST.md").read_text()
+
+
+def table(heading: str) -> list[list[str]]:
+    """Return the rows of the table under a heading."""
+    section = DOCUMENT.split(f"## {heading}\n")[1].split("\n## ")[0]
+    rows = [line.strip("|").split("|") for line in section.splitlines() if line.startswith("|")]
+    return [[cell.strip() for cell in row] for row in rows[2:]]
+
+
+@pytest.fixture(scope="module")
+def bench(redis_url: str) -> Iterator[Bench]:
+    with running(redis_url, "document") as started:
+        yield started
+
+
+def test_the_table_of_routes_is_that_of_the_application(bench: Bench) -> None:
+    served = {
+        f"{method} {route.path_format}"
+        for route in bench.client.app.routes
+        if route.path_format.startswith("/api/")
+        for method in getattr(route, "methods", ())
+        if method != "OPTIONS"
+    }
+    assert {row[0].strip("`") for row in table("Routes")} == served
+
+
+def test_the_table_of_fields_is_that_of_a_ticket() -> None:
+    assert {row[0].strip("`") for row in table("An order")} == set(FIELDS)
+
+
+def test_the_bounds_in_the_table_are_those_of_the_code() -> None:
+    text = {row[0].split("/")[3].rstrip("`"): row[1] for row in table("Routes") if row[0].startswith("`GET")}
+    for route, (default, greatest) in {
+        "depth": native.LEVELS,
+        "trades": native.TRADES,
+        "candles": native.CANDLES,
+    }.items():
+        assert f"1 to {greatest}, default {default}" in text[route]
+
+
+@pytest.mark.parametrize("row", table("Routes"), ids=lambda row: row[0])
+def test_each_example_does_what_its_row_says(bench: Bench, row: list[str]) -> None:
+    words = shlex.split(row[4].strip("`"))
+    assert words.pop(0) == "curl"
+    url, data = words.pop().removeprefix("http://localhost:8000"), None
+    options = dict(zip(words[::2], words[1::2], strict=True))
+    data = options.get("-d")
+    method = options.get("-X", "POST" if data else "GET")
+    route = re.sub(r"\{\w+\}", "[^/?]+", row[0].strip("`"))
+    assert re.fullmatch(rf"{route}(\?.*)?", f"{method} {url}")
+    headers = dict([options["-H"].split(": ")]) if "-H" in options else {}
+    answer = bench.client.request(method, url, content=data, headers=headers)
+    allowed = {int(word) for word in re.findall(r"\b\d{3}\b", f"{row[2].split(',')[0]} {row[3]}")}
+    assert answer.status_code in allowed
+    assert isinstance(answer.json(), dict | list)
+    if data:
+        assert set(json.loads(data)) <= set(FIELDS)
+
+
+def test_the_codes_of_errors_are_those_of_the_code() -> None:
+    documented = {code for row in table("Errors") for code in re.findall(r"`([A-Z_]+)`", row[1])} - {
+        "INSUFFICIENT_FUNDS"
+    }
+    folder = Path(native.__file__).parent
+    text = "".join((folder / name).read_text() for name in ("native.py", "problems.py", "security.py", "pages.py"))
+    raised = set(re.findall(r'Problem\(\s*\d+, "([A-Z_]+)"|_invalid\(', text)) - {""}
+    missing = raised - documented
+    assert missing == set()

@@ -1,0 +1,170 @@
+"""What a caller of the service learns of its request, whatever is late, lost or sent again."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any, get_args
+
+import pytest
+
+from exchange.messages import PlaceOrder, RejectReason
+from gateway.ports import Changed, NotTaken, UnknownOutcome
+from gateway.tickets import FIELDS
+from gateway.trading import REFUSALS, TradingService
+from gateway.views import RedisViews
+from tests.gateway.adapters import ACCOUNT, Floor, FloorCommands, until
+from tests.gateway.projected import NOW_MS
+
+DEADLINE_S = 20
+
+
+class Desk:
+    """The service over a floor, with nobody listening to changes but the test."""
+
+    def __init__(self, url: str, name: str, **options: Any) -> None:
+        self.floor = Floor(url, name)
+        self.commands = FloorCommands(self.floor)
+        self.views = RedisViews(url, name, lambda: NOW_MS)
+        self.service = TradingService(self.commands, self.views, ACCOUNT, now_ms=lambda: NOW_MS, **options)
+
+    def order(self, request_id: str = "r", **fields: Any) -> PlaceOrder:
+        wanted = {"symbol": "AAPLUSD", "side": "buy", "price": 5_000, "quantity": 3}
+        return PlaceOrder(account=ACCOUNT, request_id=request_id, created_ms=NOW_MS, **{**wanted, **fields})
+
+
+def at(desk: Desk, scenario: Callable[[], Awaitable[Any]]) -> Any:
+    async def played() -> Any:
+        try:
+            async with asyncio.timeout(DEADLINE_S):
+                return await scenario()
+        finally:
+            await desk.views.close()
+
+    return asyncio.run(played())
+
+
+def test_every_refusal_has_a_sentence_and_names_a_field_of_the_ticket_or_none() -> None:
+    assert set(REFUSALS) == set(get_args(RejectReason))
+    assert {refusal.field for refusal in REFUSALS.values()} <= {*FIELDS, "order_id", ""}
+    assert all(refusal.sentence.endswith((".", "right.")) for refusal in REFUSALS.values())
+
+
+def test_an_outcome_is_seen_even_if_word_of_it_is_lost(redis_url: str, venue: str) -> None:
+    desk = Desk(redis_url, venue)
+
+    async def scenario() -> str:
+        desk.commands.shown = False
+        asked = asyncio.create_task(desk.service.place(desk.order()))
+        await until(lambda: bool(desk.commands.written))
+        desk.floor.projected.project()  # tells nobody
+        answer = await asked
+        assert answer.order is not None
+        return answer.order.leaves
+
+    assert at(desk, scenario) == "3"
+
+
+def test_word_of_a_change_wakes_whoever_waits_at_once(
+    redis_url: str, venue: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gateway.trading.REREAD_S", DEADLINE_S)
+    desk = Desk(redis_url, venue, answer_s=DEADLINE_S)
+
+    async def scenario() -> str:
+        desk.commands.shown = False
+        asked = asyncio.create_task(desk.service.place(desk.order()))
+        await until(lambda: bool(desk.commands.written))
+        desk.floor.projected.project()
+        while not asked.done():
+            desk.service.hear(Changed(accounts=["other"]))
+            desk.service.hear(Changed(accounts=[ACCOUNT]))
+            await asyncio.sleep(0)
+        return (await asked).outcome.state
+
+    assert at(desk, scenario) == "ACCEPTED"
+
+
+def test_an_outcome_that_is_not_seen_is_unknown_and_asking_again_settles_it(redis_url: str, venue: str) -> None:
+    desk = Desk(redis_url, venue, answer_s=0.05)
+
+    async def scenario() -> tuple[int, int]:
+        desk.commands.shown = False
+        with pytest.raises(UnknownOutcome):
+            await desk.service.place(desk.order())
+        assert await desk.service.answer("r") is None
+        desk.commands.shown = True
+        again = await desk.service.place(desk.order())
+        asked = await desk.service.answer("r")
+        assert asked is not None
+        assert again.refusal is None
+        assert again.order == asked.order
+        return len(desk.commands.written), len((await desk.views.account(ACCOUNT)).open_orders)
+
+    assert at(desk, scenario) == (2, 1)
+
+
+@pytest.mark.parametrize("change", [{"quantity": 4}, {"side": "sell", "price": 20_000}])
+def test_another_order_under_a_used_id_is_a_duplicate(redis_url: str, venue: str, change: dict[str, Any]) -> None:
+    desk = Desk(redis_url, venue)
+
+    async def scenario() -> list[RejectReason | None]:
+        first = await desk.service.place(desk.order())
+        other = await desk.service.place(desk.order(**change))
+        return [first.refusal, other.refusal]
+
+    assert at(desk, scenario) == [None, "DUPLICATE"]
+
+
+def test_another_order_under_an_id_whose_outcome_is_only_now_seen_is_a_duplicate_too(
+    redis_url: str, venue: str
+) -> None:
+    desk = Desk(redis_url, venue)
+
+    async def scenario() -> RejectReason | None:
+        desk.commands.shown = False
+        asked = asyncio.create_task(desk.service.place(desk.order(side="sell", price=20_000)))
+        await until(lambda: bool(desk.commands.written))
+        desk.floor.projected.project()
+        await asked
+        desk.floor.projected.send(
+            PlaceOrder, ACCOUNT, symbol="AAPLUSD", side="buy", price=1, quantity=1, request_id="q"
+        )
+        other = asyncio.create_task(desk.service.place(desk.order("q", side="sell")))
+        await until(lambda: len(desk.commands.written) == 2)
+        desk.floor.projected.project()
+        return (await other).refusal
+
+    assert at(desk, scenario) == "DUPLICATE"
+
+
+def test_nothing_is_written_when_it_could_not_be_answered(redis_url: str, venue: str) -> None:
+    desk = Desk(redis_url, venue, waiting_max=1, answer_s=DEADLINE_S)
+
+    async def scenario() -> int:
+        desk.commands.shown = False
+        first = asyncio.create_task(desk.service.place(desk.order()))
+        await until(lambda: bool(desk.commands.written))
+        with pytest.raises(NotTaken, match="too many"):
+            await desk.service.place(desk.order("second"))
+        desk.floor.projected.project()
+        await first
+        desk.commands.up = False
+        with pytest.raises(NotTaken):
+            await desk.service.place(desk.order("third"))
+        return len(desk.commands.written)
+
+    assert at(desk, scenario) == 1
+
+
+def test_an_order_is_cancelled_by_its_id_or_by_its_request(redis_url: str, venue: str) -> None:
+    desk = Desk(redis_url, venue)
+
+    async def scenario() -> list[Any]:
+        one = await desk.service.place(desk.order("one"))
+        await desk.service.place(desk.order("two"))
+        gone = [await desk.service.cancel(one.outcome.order_id), await desk.service.cancel(order_request_id="two")]
+        late = await desk.service.cancel(one.outcome.order_id)
+        return [*(answer.order and answer.order.state for answer in gone), late.refusal]
+
+    assert at(desk, scenario) == ["CANCELLED", "CANCELLED", "UNKNOWN_ORDER"]
