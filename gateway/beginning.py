@@ -9,11 +9,14 @@ its partition be read from its start.
 from __future__ import annotations
 
 from collections import defaultdict
-from typing import Final, TypeAlias
+from collections.abc import Callable
+from typing import Final, TypeAlias, TypeVar
 
 from exchange import topics
-from exchange.messages import BookSnapshot
-from exchange.packets import decode_book_deltas, decode_book_snapshots
+from exchange.errors import InvalidPacket
+from exchange.host import Record
+from exchange.messages import BookSnapshot, Message
+from exchange.packets import PacketDecoder, decode_book_deltas, decode_book_snapshots
 from exchange.topics import topic_name
 from wire.reader import Offsets, Reader
 
@@ -21,15 +24,20 @@ FIRST_STEP: Final = 2_000
 """How many records of each partition the first step looks at; each further one looks at four times as many."""
 
 Snapshots: TypeAlias = dict[str, BookSnapshot]
+Alive: TypeAlias = Callable[[], None]
+"""Called often while something is read, for whoever must show that it is still at work."""
+M = TypeVar("M", bound=Message)
 
 
-def last_snapshots(bootstrap_servers: str, venue: str) -> tuple[Snapshots, dict[str, int], Offsets]:
+def last_snapshots(
+    bootstrap_servers: str, venue: str, alive: Alive = lambda: None
+) -> tuple[Snapshots, dict[str, int], Offsets]:
     """Return each symbol's newest snapshot, the partition it stands in, and the offsets that this was read up to."""
     newest: Snapshots = {}
     partitions: dict[str, int] = {}
     with Reader(bootstrap_servers, venue, [topics.BOOK_SNAPSHOTS]) as reader:
-        for record in reader.to_end():
-            for snapshot in decode_book_snapshots(record.value):
+        for record in reader.to_end(lambda _, __: alive()):
+            for snapshot in _good(decode_book_snapshots, record):
                 known = newest.get(snapshot.symbol)
                 if known is None or snapshot.delta >= known.delta:
                     newest[snapshot.symbol] = snapshot
@@ -37,7 +45,9 @@ def last_snapshots(bootstrap_servers: str, venue: str) -> tuple[Snapshots, dict[
         return newest, partitions, dict(reader.offsets)
 
 
-def first_offsets(bootstrap_servers: str, venue: str, newest: Snapshots, partitions: dict[str, int]) -> Offsets:
+def first_offsets(
+    bootstrap_servers: str, venue: str, newest: Snapshots, partitions: dict[str, int], alive: Alive = lambda: None
+) -> Offsets:
     """Return the offset of each partition of `book-deltas` from which on nothing is missing after the snapshots."""
     topic = topic_name(venue, topics.BOOK_DELTAS)
     wanted: defaultdict[int, set[str]] = defaultdict(set)
@@ -47,13 +57,15 @@ def first_offsets(bootstrap_servers: str, venue: str, newest: Snapshots, partiti
         start = dict(reader.offsets)
         ends = reader.end_offsets()
         return {
-            name: _first_offset(reader, name, start[name], end, {s: newest[s].delta for s in wanted[name[1]]})
+            name: _first_offset(reader, name, start[name], end, {s: newest[s].delta for s in wanted[name[1]]}, alive)
             for name, end in ends.items()
             if name[0] == topic
         }
 
 
-def _first_offset(reader: Reader, name: tuple[str, int], start: int, end: int, after: dict[str, int]) -> int:
+def _first_offset(
+    reader: Reader, name: tuple[str, int], start: int, end: int, after: dict[str, int], alive: Alive
+) -> int:
     """Look for the greatest offset of one partition that will do; `after` has each symbol's last delta in its snapshot."""
     missing = dict(after)
     step, upper = FIRST_STEP, end
@@ -61,18 +73,26 @@ def _first_offset(reader: Reader, name: tuple[str, int], start: int, end: int, a
         if 0 in missing.values():
             return start
         lower = max(start, upper - step)
-        for key, lowest in _lowest_numbers(reader, name, lower, upper).items():
+        for key, lowest in _lowest_numbers(reader, name, lower, upper, alive).items():
             if lowest <= missing.get(key, 0) + 1:
                 missing.pop(key, None)
         step, upper = step * 4, lower
     return upper
 
 
-def _lowest_numbers(reader: Reader, name: tuple[str, int], lower: int, upper: int) -> dict[str, int]:
+def _lowest_numbers(reader: Reader, name: tuple[str, int], lower: int, upper: int, alive: Alive) -> dict[str, int]:
     """Return the lowest delta number of each symbol between two offsets."""
     lowest: dict[str, int] = {}
     reader.only(name, lower)
-    for record in reader.to({name: upper}):
-        for delta in decode_book_deltas(record.value):
+    for record in reader.to({name: upper}, lambda _, __: alive()):
+        for delta in _good(decode_book_deltas, record):
             lowest[delta.symbol] = min(delta.seq, lowest.get(delta.symbol, delta.seq))
     return lowest
+
+
+def _good(decode: PacketDecoder[M], record: Record) -> list[M]:
+    """Return a record's messages, none if it is no packet: the projection counts those."""
+    try:
+        return decode(record.value)
+    except InvalidPacket:
+        return []

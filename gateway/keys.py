@@ -13,8 +13,8 @@ import msgspec
 FORMAT: Final = 1
 """Raise it when the form of the views changes: a projector that finds another one rebuilds them."""
 
-TOP_LEVELS: Final = 50
-"""How many prices a side are kept ready to show; the others are in the hashes of all levels."""
+TOP_LEVELS: Final = 200
+"""How many prices a side can be shown; all of them are in hashes, which only the projector reads."""
 TRADES_MAX: Final = 1_000
 CANDLES_MAX: Final = 5_000
 ENDED_MAX: Final = 1_000

@@ -103,7 +103,7 @@ class Projection:
         self._balances: defaultdict[str, dict[str, BalanceRow]] = defaultdict(dict)
         self._orders: defaultdict[str, dict[int, OrderLine]] = defaultdict(dict)
         self._outcomes: defaultdict[str, dict[str, bytes]] = defaultdict(dict)
-        self._repeats: defaultdict[str, dict[str, bytes]] = defaultdict(dict)
+        self._repeats: defaultdict[str, dict[str, tuple[bytes, bool]]] = defaultdict(dict)
 
     # Records in
 
@@ -151,9 +151,10 @@ class Projection:
             self.instruments[symbol] = snapshot.instrument
             self._listed.add(symbol)
         market = self._market(symbol)
-        seen = self.seen[topics.BOOK_DELTAS].counts
-        if snapshot.delta > seen.get(symbol, 0):
-            seen[symbol] = snapshot.delta
+        seen = self.seen[topics.BOOK_DELTAS]
+        if snapshot.delta > seen.counts.get(symbol, 0):
+            seen.counts[symbol] = snapshot.delta
+            seen.holes.pop(symbol, None)
             market.snapshot(snapshot)
             self._replaced.add(symbol)
             self._levels[symbol] = {}
@@ -202,8 +203,12 @@ class Projection:
 
     def _answer(self, event: Any) -> None:
         line, repeat = answered(event)
-        if line is not None:
-            (self._repeats if repeat else self._outcomes)[event.account][line.request_id] = encode(line)
+        if line is None:
+            return
+        if repeat:  # a refused duplicate says nothing of how the first ended
+            self._repeats[event.account][line.request_id] = (encode(line), line.reason != "DUPLICATE")
+        else:
+            self._outcomes[event.account][line.request_id] = encode(line)
 
     def _market(self, symbol: str) -> MarketView:
         market = self.markets.get(symbol)
@@ -217,6 +222,11 @@ class Projection:
         if orders is None:
             orders = self.open[account] = {line.order_id: line for line in self._load_orders(account)}
         return orders
+
+    def missing(self, since_ms: int) -> list[str]:
+        """Return the channels of which messages have been missing since before a time of the wall's clock."""
+        holes = (inbound.holes for inbound in self.seen.values())
+        return sorted(source for hole in holes for source, at_ms in hole.items() if at_ms < since_ms)
 
     # Commands out
 
@@ -294,10 +304,11 @@ class Projection:
         for some in _parts([part for pair in outcomes.items() for part in pair]):
             commands.append(("HSET", keys.outcomes(account), *some))
             commands.append(("LPUSH", keys.request_ids(account), *some[::2]))
-        for request_id, repeat in repeats.items():
-            commands.append((FIRST, keys.outcomes(account), keys.request_ids(account), request_id, repeat))
+        for request_id, (repeat, tells_first) in repeats.items():
+            hash_key = keys.outcomes(account) if tells_first else keys.repeats(account)
+            commands.append((FIRST, hash_key, keys.request_ids(account), request_id, repeat))
             commands.append(("HSET", keys.repeats(account), request_id, repeat))
-        if outcomes:
+        if outcomes or repeats:
             commands.append(
                 (PRUNE, keys.request_ids(account), REQUESTS_MAX, keys.outcomes(account), keys.repeats(account))
             )

@@ -13,7 +13,7 @@ import logging
 import signal
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from types import FrameType
 from typing import Final
 from uuid import uuid4
@@ -21,6 +21,7 @@ from uuid import uuid4
 import redis
 
 from exchange import topics
+from exchange.channel import HOLE_ALERT_MS
 from exchange.errors import ExchangeError
 from exchange.topics import topic_name
 from gateway.beginning import first_offsets, last_snapshots
@@ -39,6 +40,10 @@ BATCH_MAX: Final = 5_000
 """Greatest number of records that a batch waits for."""
 BEAT_S: Final = 0.5
 RETRY_S: Final = 0.5
+PROBE_MS: Final = 1_000
+"""How long the broker may take to tell where its topics end before the log counts as unreadable."""
+NAMED_MAX: Final = 5
+UNREADABLE: Final = "the exchange's log cannot be read"
 
 
 class Projector:
@@ -60,23 +65,28 @@ class Projector:
         self._rebuild = rebuild
         while not self.stopped:
             try:
-                if self._store.lead(self._token):
-                    self._work()
-                else:
-                    self._say("another projector is at work; waiting for it to fall silent")
-            except Displaced as error:
-                self._say(f"displaced: {error}; loading the views anew")
-            except NotReachableError as error:
-                self._say(str(error))
-                self._beat(complete=False, reason="the exchange's log cannot be read")
-            except WireError as error:
-                self._say(f"{error}; rebuilding the views")
-                self._rebuild = True
+                self._try()
             except redis.RedisError as error:
                 self._say(f"Redis: {error}")
             if not self.stopped:
                 time.sleep(RETRY_S)
         self._let_go()
+
+    def _try(self) -> None:
+        """Work until something fails, and say what."""
+        try:
+            if self._store.lead(self._token):
+                self._work()
+            else:
+                self._say("another projector is at work; waiting for it to fall silent")
+        except Displaced as error:
+            self._say(f"displaced: {error}; loading the views anew")
+        except NotReachableError as error:
+            self._say(str(error))
+            self._beat(complete=False, reason=UNREADABLE)
+        except WireError as error:
+            self._say(f"{error}; rebuilding the views")
+            self._rebuild = True
 
     def stop(self, *_: object) -> None:
         """End after the batch in hand."""
@@ -102,42 +112,60 @@ class Projector:
         generation, projection = new_generation(), Projection(self._venue)
         self._beat(complete=False, reason="the views are being rebuilt")
         begun_s = time.monotonic()
-        newest, partitions, read = last_snapshots(self._servers, self._venue)
+        newest, partitions, read = last_snapshots(self._servers, self._venue, self._alive)
         for snapshot in newest.values():
             projection.begin(snapshot)
-        projection.start_at(read | first_offsets(self._servers, self._venue, newest, partitions))
+        projection.start_at(read | first_offsets(self._servers, self._venue, newest, partitions, self._alive))
         commit = 0
         with Reader(self._servers, self._venue, TOPICS, projection.offsets) as reader:
             projection.start_at(reader.offsets)
             ends = reader.end_offsets()
-            progress = self._progress(projection)
             while not _reached(reader.offsets, ends) and not self.stopped:
                 commit = self._take(reader, projection, generation, commit, publish=False)
-                progress(reader.offsets, ends)
+                self._alive(f"the views are being rebuilt: {_left(reader.offsets, ends):,} records to go")
         if not self.stopped:
-            self._store.apply(
-                generation, commit + 1, projection.changes(self._store.keys.of(generation)), publish=False
-            )
-            self._store.switch(generation)
+            commit += 1
+            self._store.apply(generation, commit, projection.changes(self._store.keys.of(generation)), publish=False)
+            self._store.switch(generation, commit, self._token)
             self._rebuild = False
             seconds = time.monotonic() - begun_s
             LOG.info(
                 "rebuilt the views from %d messages in %.1f s: generation %s", projection.messages, seconds, generation
             )
-        return generation, projection, commit + 1
+        return generation, projection, commit
 
     def _follow(self, reader: Reader, projection: Projection, generation: str, commit: int) -> None:
-        """Apply what comes; publish once what was there at the beginning is in the views."""
+        """Apply what comes. While views are behind the log, nothing is published; once they are not, everything is."""
         ends = reader.end_offsets()
-        progress = self._progress(projection)
-        complete = _reached(reader.offsets, ends)
+        complete = False
         while not self.stopped:
             commit = self._take(reader, projection, generation, commit, publish=complete)
-            if complete:
-                self._keep_up(projection)
-            else:
-                progress(reader.offsets, ends)
-                complete = _reached(reader.offsets, ends)
+            if not self._due():
+                continue
+            self._renew()
+            if self._store.generation() != generation:
+                raise Displaced("the views are gone, or others are read")
+            before = complete
+            complete, ends = self._look(reader, projection, ends)
+            if complete and not before:
+                self._store.tell_everything()
+
+    def _look(self, reader: Reader, projection: Projection, ends: Offsets) -> tuple[bool, Offsets]:
+        """Leave word on whether the views are complete: have all that was in the log at the last look, when it had these ends."""
+        try:
+            now = reader.end_offsets(PROBE_MS)
+        except NotReachableError as error:
+            self._say(str(error))
+            self._beat(complete=False, reason=UNREADABLE, projection=projection)
+            return False, ends
+        reached = _reached(reader.offsets, ends)
+        missing = projection.missing(wall_ms() - HOLE_ALERT_MS)
+        reason = "" if reached else f"the views are behind: {_left(reader.offsets, ends):,} records to go"
+        if missing:
+            reason = f"messages of {', '.join(missing[:NAMED_MAX])} are missing in the log"
+        self._say(reason if missing else "")
+        self._beat(complete=not reason, reason=reason, projection=projection)
+        return reached, now
 
     def _take(self, reader: Reader, projection: Projection, generation: str, commit: int, *, publish: bool) -> int:
         """Apply one batch, if anything comes, and return the number of the last one."""
@@ -158,33 +186,15 @@ class Projector:
 
     # Word of itself
 
-    def _keep_up(self, projection: Projection) -> None:
-        """Renew the lease, and leave word that the views are complete if the log could be read just now."""
-        now_s = time.monotonic()
-        if now_s - self._beaten_s < BEAT_S:
-            return
-        self._renew()
-        if listens(self._servers):
-            self._say("")
-            self._beat(complete=True, projection=projection)
-        else:
-            self._say(f"no Kafka broker answers at {self._servers}")
-            self._beat(complete=False, reason="the exchange's log cannot be read", projection=projection)
+    def _due(self) -> bool:
+        """Say whether it is time to leave word again."""
+        return time.monotonic() - self._beaten_s >= BEAT_S
 
-    def _progress(self, projection: Projection) -> Callable[[Offsets, Offsets], None]:
-        """Return what tells how far a catching up has come."""
-        first = dict(projection.offsets)
-
-        def tell(offsets: Offsets, ends: Offsets) -> None:
-            if time.monotonic() - self._beaten_s < BEAT_S:
-                return
+    def _alive(self, reason: str = "the views are being rebuilt") -> None:
+        """Show, while views are made, that this projector is at work."""
+        if self._due():
             self._renew()
-            total = sum(max(0, end - first.get(name, 0)) for name, end in ends.items())
-            left = sum(max(0, end - offsets[name]) for name, end in ends.items())
-            percent = 100 * (total - left) // total if total else 100
-            self._beat(complete=False, reason=f"the views are catching up: {percent} %", projection=projection)
-
-        return tell
+            self._beat(complete=False, reason=reason)
 
     def _renew(self) -> None:
         if not self._store.lead(self._token):
@@ -192,7 +202,7 @@ class Projector:
 
     def _beat(self, *, complete: bool, reason: str = "", projection: Projection | None = None) -> None:
         self._beaten_s = time.monotonic()
-        now_ms = time.time_ns() // 1_000_000
+        now_ms = wall_ms()
         if complete:
             self._complete_ms = now_ms
         messages, refused = (projection.messages, projection.refused) if projection else (0, 0)
@@ -211,8 +221,17 @@ class Projector:
             LOG.info("Redis is away; the lease will expire by itself")
 
 
+def wall_ms() -> int:
+    """Return the time now."""
+    return time.time_ns() // 1_000_000
+
+
+def _left(offsets: Offsets, ends: Offsets) -> int:
+    return sum(max(0, end - offsets[name]) for name, end in ends.items())
+
+
 def _reached(offsets: Offsets, ends: Offsets) -> bool:
-    return all(offsets[name] >= end for name, end in ends.items())
+    return not _left(offsets, ends)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

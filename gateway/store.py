@@ -11,11 +11,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable
+from itertools import chain
 from typing import Any, Final
 
 import msgspec
 import redis
 
+from exchange import topics
 from exchange.candles import Candle
 from exchange.instruments import Instrument
 from exchange.statement import OrderLine
@@ -53,6 +55,15 @@ if ARGV[3] ~= '' then redis.call('PUBLISH', KEYS[2], ARGV[3]) end
 return 1
 """
 
+_SWITCH = """
+if redis.call('GET', KEYS[3]) ~= ARGV[3] or redis.call('HGET', KEYS[2], 'commit') ~= ARGV[2] then return false end
+local before = redis.call('GET', KEYS[1]) or ''
+if before == ARGV[1] then before = '' end
+redis.call('SET', KEYS[1], ARGV[1])
+redis.call('PUBLISH', KEYS[4], ARGV[4])
+return before
+"""
+
 _RENEW = "if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('PEXPIRE', KEYS[1], ARGV[2]) end return 0"
 
 _encode = msgspec.json.encode
@@ -70,6 +81,7 @@ class Store:
         self.keys = Keys(venue)
         self._redis: Any = redis.Redis.from_url(url, socket_timeout=TIMEOUT_S, socket_connect_timeout=TIMEOUT_S)
         self._apply = self._redis.register_script(_APPLY)
+        self._switch = self._redis.register_script(_SWITCH)
         self._renew = self._redis.register_script(_RENEW)
 
     # The lease
@@ -101,8 +113,15 @@ class Store:
             raise Displaced(f"generation {generation} is not at batch {commit - 1}")
 
     def beat(self, beat: Beat) -> None:
-        """Leave word on the state of the views."""
-        self._redis.set(self.keys.beat, _encode(beat))
+        """Leave word on the state of the views, and let readers hear that they are connected."""
+        with self._redis.pipeline(transaction=False) as pipe:
+            pipe.set(self.keys.beat, _encode(beat))
+            pipe.publish(self.keys.changed, _encode(Changed()))
+            pipe.execute()
+
+    def tell_everything(self) -> None:
+        """Have readers read anew what matters to them."""
+        self._redis.publish(self.keys.changed, _encode(Changed(everything=True)))
 
     # Generations
 
@@ -115,19 +134,27 @@ class Store:
         stored = self._redis.hget(self.keys.of(generation).position, "format")
         return generation if stored == str(FORMAT).encode() else None
 
-    def switch(self, generation: str) -> None:
-        """Let readers go over to a generation, and delete all others, the last one after a while."""
-        before = self._redis.get(self.keys.generation)
-        self._redis.set(self.keys.generation, generation)
-        self._redis.publish(self.keys.changed, _encode(Changed(everything=True)))
-        kept = self.keys.of(generation).prefix.encode()
-        old = self.keys.of(before.decode()).prefix.encode() if before else b"\0"
-        for some in _batches(self._redis.scan_iter(match=f"{self.keys.prefix}g*:*", count=1_000)):
+    def switch(self, generation: str, commit: int, token: str) -> None:
+        """Let readers go over to a generation that stands at batch `commit`, and delete older ones, the last after a while.
+
+        Raises:
+            Displaced: if it does not stand there, or the lease is not `token`'s.
+        """
+        keys = self.keys
+        word = _encode(Changed(everything=True))
+        before = self._switch(
+            keys=[keys.generation, keys.of(generation).position, keys.lease, keys.changed],
+            args=[generation, commit, token, word],
+        )
+        if before is None:
+            raise Displaced(f"generation {generation} is not for readers to go over to")
+        for some in _batches(self._redis.scan_iter(match=f"{keys.prefix}g*:*", count=1_000)):
             with self._redis.pipeline(transaction=False) as pipe:
                 for key in some:
-                    if key.startswith(old):
+                    of = key.decode().removeprefix(keys.prefix).partition(":")[0]
+                    if of == before.decode():
                         pipe.expire(key, OLD_GENERATION_S)
-                    elif not key.startswith(kept):
+                    elif _made(of) < _made(generation):  # a newer one is another projector's
                         pipe.unlink(key)
                 pipe.execute()
 
@@ -146,7 +173,8 @@ class Store:
                 projection.offsets[topic, int(partition)] = int(value)
         for symbol, value in self._redis.hgetall(keys.instruments).items():
             projection.instruments[symbol.decode()] = msgspec.json.decode(value, type=Instrument)
-        for symbol in projection.instruments:
+        counted = (projection.seen[topic].counts for topic in (topics.BOOK_DELTAS, topics.TRADES))
+        for symbol in {*projection.instruments, *chain.from_iterable(counted)}:  # deltas may come before the listing
             self._load_market(projection, keys, symbol)
         return projection, commit
 
@@ -179,6 +207,11 @@ class Store:
 def new_generation() -> str:
     """Return a token for a generation that no other has: readers and projectors may have heard of all before."""
     return f"g{time.time_ns()}"
+
+
+def _made(generation: str) -> int:
+    """Return when a generation's token was made."""
+    return int(generation[1:]) if generation[1:].isdecimal() else 0
 
 
 def _packed(commands: list[Command]) -> bytes:

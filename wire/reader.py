@@ -66,11 +66,15 @@ class Reader:
             self.close()
             raise
 
-    def end_offsets(self) -> Offsets:
-        """Return the offset after the last record of each partition, as of now."""
+    def end_offsets(self, timeout_ms: int = CONNECT_MS) -> Offsets:
+        """Return the offset after the last record of each partition, as of now.
+
+        Raises:
+            NotReachableError: if the broker does not answer within `timeout_ms`.
+        """
         partitions = [TopicPartition(*name) for name in self.offsets]
         try:
-            ends = self._consumer.end_offsets(partitions, timeout_ms=CONNECT_MS)
+            ends = self._consumer.end_offsets(partitions, timeout_ms=timeout_ms)
         except KafkaError as error:
             raise NotReachableError(f"Kafka does not tell where its topics end: {error}") from error
         return {tuple(partition): offset for partition, offset in ends.items()}

@@ -20,6 +20,7 @@ from gateway.store import Store, new_generation
 
 NOW_MS = 1_700_000_000_000
 SHARDS = 16
+TOKEN = "test"
 AAPL = Instrument(symbol="AAPLUSD", base="AAPL", quote="USD", quote_scale=5)
 COIN = Instrument(symbol="COINUSD", base="COIN", quote="USD", tick="0.05", lot="0.001", base_scale=3, quote_scale=5)
 
@@ -101,7 +102,8 @@ class Projected:
     def show(self, *, now_ms: int = NOW_MS) -> None:
         """Project, and let readers read it as complete."""
         self.project()
-        self.store.switch(self.generation)
+        assert self.store.lead(TOKEN)
+        self.store.switch(self.generation, self.commit, TOKEN)
         self.store.beat(Beat(at_ms=now_ms, complete=True, complete_ms=now_ms))
 
     def rebuild(self) -> None:

@@ -21,7 +21,7 @@ from gateway.projection import TOPICS, Projection
 from gateway.shown import AccountShown, Depth
 from gateway.store import Displaced, new_generation
 from gateway.views import RedisViews
-from tests.gateway.projected import AAPL, NOW_MS, Projected, market
+from tests.gateway.projected import AAPL, NOW_MS, TOKEN, Projected, market
 
 
 def read(projected: Projected, ask: Any) -> Any:
@@ -44,7 +44,7 @@ def book(projected: Projected, symbol: str) -> Book:
 
 
 def depth_of(projected: Projected, symbol: str) -> tuple[list[tuple[str, str]], list[tuple[str, str]]]:
-    depth: Depth = read(projected, lambda views: views.depth(symbol, 5_000))
+    depth: Depth = read(projected, lambda views: views.depth(symbol, keys.TOP_LEVELS))
     return [(one.price, one.quantity) for one in depth.bids], [(one.price, one.quantity) for one in depth.asks]
 
 
@@ -102,9 +102,9 @@ def _lots(projected: Projected, symbol: str, text: str) -> int:
     return listed.quantity_lots(text)
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", range(12))
 def test_batches_repeats_and_restarts_change_nothing(redis_url: str, venue: str, seed: int) -> None:
-    projected = market(redis_url, venue, seed, orders=300)
+    projected = market(redis_url, venue, seed, orders=200)
     projected.project()
     once = projected.contents()
 
@@ -194,6 +194,78 @@ def test_a_displaced_projector_changes_nothing_and_is_told(redis_url: str, venue
         projected.project()
 
 
+def test_a_projector_that_restarts_before_a_listing_is_read_keeps_what_it_has(redis_url: str, venue: str) -> None:
+    projected = market(redis_url, venue, seed=5, orders=100)
+    projected.project()
+    generation, store, early = new_generation(), projected.store, Projection(venue)
+    keys_of = store.keys.of(generation)
+    half = {topic: len(projected.records(topic)) // 2 for topic in (topics.BOOK_DELTAS, topics.TRADES)}
+    for topic, count in half.items():
+        for record in projected.records(topic)[:count]:
+            early.add(record)
+    store.apply(generation, 1, early.changes(keys_of), publish=False)
+    late, commit = store.load(venue, generation)
+    for topic in TOPICS:
+        for record in projected.records(topic)[half.get(topic, 0) :]:
+            late.add(record)
+    store.apply(generation, commit + 1, late.changes(keys_of), publish=False)
+    assert projected.contents(generation) == projected.contents()
+
+
+def test_readers_go_over_only_to_what_stands_where_its_projector_left_it(redis_url: str, venue: str) -> None:
+    projected = market(redis_url, venue)
+    projected.project()
+    store = projected.store
+    paused, commit = projected.generation, projected.commit
+    projected.rebuild()
+    projected.show()
+    with pytest.raises(Displaced):
+        store.switch(paused, commit + 1, TOKEN)
+    with pytest.raises(Displaced):
+        store.switch(paused, commit, "another's")
+    store._redis.delete(store.keys.of(paused).position)
+    with pytest.raises(Displaced):
+        store.switch(paused, commit, TOKEN)
+    assert store.generation() == projected.generation
+    assert store._redis.ttl(store.keys.of(projected.generation).position) == -1
+
+
+def test_a_refused_duplicate_says_nothing_of_a_request_that_is_no_longer_known(
+    redis_url: str, venue: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(projection, "REQUESTS_MAX", 3)
+    projected = market(redis_url, venue)
+    projected.order("ann", "buy", 100, 1, request_id="old")
+    for number in range(5):
+        projected.order("ann", "buy", 100, 1, request_id=f"new-{number}")
+        projected.project()
+    assert b"old" not in projected.contents()["outcomes:ann"]
+    projected.order("ann", "buy", 100, 2, request_id="old")
+    projected.show()
+    told = read(projected, lambda views: views.answers("ann", ["old"]))["old"]
+    assert (told.outcome.state, told.outcome.repeat) == ("REJECTED", "DUPLICATE")
+    projected.order("ann", "buy", 100, 1, request_id="old")
+    projected.project()
+    told = read(projected, lambda views: views.answers("ann", ["old"]))["old"]
+    assert (told.outcome.state, told.outcome.repeat) == ("ACCEPTED", None)
+    assert told.order is not None
+
+
+def test_messages_that_stay_missing_are_named(redis_url: str, venue: str) -> None:
+    projected = market(redis_url, venue)
+    for price in range(100, 104):
+        projected.order("ann", "buy", price, 1)
+    records = projected.records(topics.BOOK_DELTAS)
+    view = Projection(venue)
+    for record in (*records[:1], *records[2:]):
+        view.add(record)
+    assert view.missing(NOW_MS) == []
+    assert view.missing(NOW_MS + 1) == ["AAPLUSD"]
+    for record in records[1:]:
+        view.add(record)
+    assert view.missing(NOW_MS + 1) == []
+
+
 def test_what_is_kept_is_bounded(redis_url: str, venue: str, monkeypatch: pytest.MonkeyPatch) -> None:
     for name, most in (("TRADES_MAX", 10), ("ENDED_MAX", 6), ("REQUESTS_MAX", 8), ("CANDLES_MAX", 4)):
         monkeypatch.setattr(projection, name, most)
@@ -225,7 +297,7 @@ def test_every_end_of_a_request_can_be_asked_for(redis_url: str, venue: str) -> 
     projected.show()
 
     def outcome(request_id: str) -> tuple[str, str | None, str | None]:
-        found = read(projected, lambda views: views.outcome("ann", request_id))
+        found = read(projected, lambda views: views.answers("ann", [request_id]))[request_id].outcome
         return found.state, found.reason, found.repeat
 
     assert outcome(placed) == ("ACCEPTED", None, None)
@@ -233,7 +305,8 @@ def test_every_end_of_a_request_can_be_asked_for(redis_url: str, venue: str) -> 
     assert outcome(cancelled) == ("ACCEPTED", None, None)
     assert outcome(late) == ("REJECTED", "UNKNOWN_ORDER", None)
     assert outcome("r1") == ("ACCEPTED", None, None)
-    assert read(projected, lambda views: views.outcome("ann", "never")) is None
-    first = read(projected, lambda views: views.outcome("ann", placed))
-    order = read(projected, lambda views: views.order("ann", first.order_id))
+    answers = read(projected, lambda views: views.answers("ann", ["never", placed]))
+    assert list(answers) == [placed]
+    order = read(projected, lambda views: views.order("ann", answers[placed].outcome.order_id))
+    assert order == answers[placed].order
     assert (order.state, order.reason, order.filled, order.leaves) == ("CANCELLED", "REQUESTED", "0", "5")

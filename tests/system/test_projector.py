@@ -176,6 +176,8 @@ def test_a_redis_that_is_wiped_or_killed_is_filled_anew_from_the_last_snapshots(
     feed.settled()
     client = feed.expected.store._redis
     client.flushall()
+    feed.settled()  # although nothing happens in the market
+    client.flushall()
     feed.feed()
     feed.settled()
     feed.server.close()
@@ -189,3 +191,17 @@ def test_a_redis_that_is_wiped_or_killed_is_filled_anew_from_the_last_snapshots(
     assert sum(begin.values()) > len(feed.expected.venue.written[topics.BOOK_DELTAS]) / 2
     assert wait_until(lambda: feed.beat().complete, 30)
     assert feed.beat().refused == 0
+
+
+def test_records_that_are_no_packets_are_passed_over_and_counted_at_a_rebuild_too(
+    open_feed: Callable[[str], Feed],
+) -> None:
+    feed = open_feed("views-refused")
+    feed.feed()
+    with PacketWriter(feed.venue.servers, feed.venue.name) as writer:
+        for topic in TOPICS:
+            writer.send_raw(topic, "AAPLUSD", b"")
+    feed.projector()
+    feed.settled()
+    assert wait_until(lambda: feed.beat().complete, 30)
+    assert feed.beat().refused >= len(TOPICS) - 2
