@@ -51,7 +51,7 @@ from wire.writer import PacketWriter
 
 SYMBOL = flow.SYMBOLS[0]
 CONNECTIONS = 32
-WARM_UP_S = 20
+WARM_UP_S = 40
 HOPS = (
     "REST to account-inbox",
     "accounts: to book-inbox",

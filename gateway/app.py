@@ -47,7 +47,7 @@ def create_app(
         trading = TradingService(commands, views, account, answer_s=settings.answer_s, now_ms=now_ms)
         demo = DemoAccount(commands, views, account, now_ms)
         hearers += [trading.hear, demo.hear]
-        tasks.append(demo.run)
+        tasks += [trading.run, demo.run]
     services = Services(settings, commands, views, renderer, metrics, hub, trading)
 
     @asynccontextmanager

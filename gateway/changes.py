@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import AsyncIterator
 from typing import Any, Final
 
@@ -19,6 +20,8 @@ LOG = logging.getLogger("openbell.changes")
 
 RETRY_S: Final = 0.5
 TIMEOUT_S: Final = 2.0
+SILENT_S: Final = 3.0
+"""A connection that brings no word for so long is given up; a projector at work sends one with each of its beats, much more often."""
 
 _decode = msgspec.json.Decoder(Changed).decode
 
@@ -26,14 +29,17 @@ _decode = msgspec.json.Decoder(Changed).decode
 class RedisChanges:
     """Subscribes to a venue's changes. Implements `ports.Changes`.
 
-    A listener never waits for another: while it is busy, what comes is put together into one word.
+    A listener never waits for another: while it is busy, what comes is put together into one word. A connection may die without
+    a word, and then the projector goes unheard too, so silence alone is reason to connect anew.
     """
 
     def __init__(self, url: str, venue: str) -> None:
-        self._redis: Any = Redis.from_url(url, socket_connect_timeout=TIMEOUT_S, health_check_interval=5)
+        self._redis: Any = Redis.from_url(url, socket_timeout=TIMEOUT_S, socket_connect_timeout=TIMEOUT_S)
         self._channel = Keys(venue).changed
         self._listeners: set[_Listener] = set()
         self._task: asyncio.Task[None] | None = None
+        self._heard: bool | None = None
+        """Whether changes are being heard, as the log was told last."""
 
     async def start(self) -> None:
         """Begin to listen; needed once, before `listen`."""
@@ -58,18 +64,31 @@ class RedisChanges:
     async def _run(self) -> None:
         while True:
             try:
-                async with self._redis.pubsub(ignore_subscribe_messages=True) as pubsub:
-                    await pubsub.subscribe(self._channel)
-                    self._tell(Changed(everything=True))
-                    while True:
-                        message = await pubsub.get_message(timeout=1.0)
-                        if message is not None:
-                            self._tell(_decode(message["data"]))
+                await self._hear()
+                lost = "no word of changes"
             except redis.RedisError as error:
-                LOG.info("Redis: %s; changes are listened for again in %.1f s", error, RETRY_S)
+                lost = f"Redis: {error}"
             except msgspec.MsgspecError as error:
-                LOG.warning("not a word of changes: %s", error)
+                lost = f"not a word of changes: {error}"
+            if self._heard is not False:
+                LOG.warning("%s; changes are listened for again and again", lost)
+            self._heard = False
             await asyncio.sleep(RETRY_S)
+
+    async def _hear(self) -> None:
+        """Pass on what comes, until nothing has come for `SILENT_S`."""
+        async with self._redis.pubsub(ignore_subscribe_messages=True) as pubsub:
+            await pubsub.subscribe(self._channel)
+            self._tell(Changed(everything=True))
+            silent_at = time.monotonic() + SILENT_S
+            while (left_s := silent_at - time.monotonic()) > 0:
+                message = await pubsub.get_message(timeout=left_s)
+                if message is not None:
+                    silent_at = time.monotonic() + SILENT_S
+                    self._tell(_decode(message["data"]))
+                    if self._heard is False:
+                        LOG.info("changes are heard again")
+                    self._heard = True
 
     def _tell(self, changed: Changed) -> None:
         for listener in self._listeners:

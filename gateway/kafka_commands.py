@@ -85,7 +85,7 @@ class KafkaCommands:
                 await acknowledged
         except (KafkaError, TimeoutError) as error:
             self._broken = True
-            raise UnknownOutcome("the order was sent, but the exchange has not confirmed that it has it") from error
+            raise UnknownOutcome("the request was sent, but the exchange has not confirmed that it has it") from error
         finally:
             del self._sent[acknowledged]
 

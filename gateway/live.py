@@ -2,7 +2,7 @@
 
 Theory of operation: what may be watched is a topic (a symbol's market, the list of markets, an account's orders, the status), and each
 topic that somebody watches has one board. Word of a change makes the board read its view once, render the partials whose data are
-not as before, and offer them to all its watchers: at once if it was quiet, else at most every `PUSH_S`. A watcher has one slot per
+not as before, and offer them to all its watchers: at once if it was quiet, else `PUSH_S` after the last time (or somewhat more). A watcher has one slot per
 partial, in which the newest replaces what it has not fetched yet. So a slow reader costs a bounded number of bytes, sees the newest state
 when it reads on, and holds nobody up; one that takes nothing for long is disconnected. A new watcher gets all that its boards
 show at once, so reconnecting leaves no gap.
@@ -27,8 +27,10 @@ from gateway.ports import Changed, Views, ViewsUnavailable
 from gateway.render import Renderer
 from gateway.shown import Span
 
-PUSH_S: Final = 0.1
-"""Shortest time between two pushes of one topic."""
+PUSH_S: Final = 0.08
+"""Shortest time between two pushes of a market."""
+SLOWER: Final = 3
+"""How many times longer it is for what nobody reads by the tenth of a second: the list of markets, orders and balances."""
 RETRY_S: Final = 0.5
 STATUS_S: Final = 1.0
 CANDLES_MIN: Final = 10
@@ -189,7 +191,8 @@ class Hub:
         for topic in topics:
             board = self._boards.get(topic)
             if board is None:
-                board = self._boards[topic] = Board(self._reader(topic), self._renderer, self._metrics, self._push_s)
+                push_s = self._push_s if topic[0] == "market" else self._push_s * SLOWER
+                board = self._boards[topic] = Board(self._reader(topic), self._renderer, self._metrics, push_s)
             board.join(client)
         self._clients += 1
         self._note()

@@ -14,10 +14,12 @@ from litestar import Request, Response, Router, delete, get, post
 
 from exchange.instruments import Instrument
 from exchange.money import UNITS_MAX
+from gateway.keys import TOP_LEVELS
 from gateway.ports import GatewayError, UnknownOutcome
 from gateway.problems import Problem, problem_json, problem_of
 from gateway.services import Services
 from gateway.shown import (
+    Answer,
     BalanceShown,
     CandleShown,
     Depth,
@@ -29,11 +31,11 @@ from gateway.shown import (
     TradeShown,
 )
 from gateway.tickets import FIELDS, price_text, read_ticket
-from gateway.trading import REFUSALS, Answer, TradingService
+from gateway.trading import REFUSALS, TradingService
 
-LEVELS: Final = (100, 5_000)
+LEVELS: Final = (100, TOP_LEVELS)
 TRADES: Final = (100, 1_000)
-CANDLES: Final = (500, 5_000)
+CANDLES: Final = (500, 1_000)
 """How many are returned unless asked for another number, and at most."""
 
 T = TypeVar("T")
@@ -108,7 +110,7 @@ async def place_order(request: _Request, services: Services) -> Response[Any]:
     trading, fields = _trading(services), await _object(request)
     try:
         order = await read_ticket(fields, services.views, trading.account, trading.now_ms())
-        answer = await trading.place(order)
+        answer = await trading.place(order, new_id=not fields.get("request_id"))
     except GatewayError as error:
         services.metrics.orders.labels(problem_of(error).code).inc()
         if not isinstance(error, UnknownOutcome):

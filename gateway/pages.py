@@ -7,6 +7,7 @@ an order twice. Either way the form keeps its request id until the market has an
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any, Final, cast, get_args
 from urllib.parse import parse_qsl, quote
 
@@ -16,12 +17,12 @@ from litestar.response import Redirect
 
 from exchange.messages import CancelReason
 from exchange.money import UNITS_MAX
-from gateway.ports import GatewayError, UnknownOutcome
+from gateway.ports import GatewayError, UnknownOutcome, ViewsUnavailable
 from gateway.problems import Problem, problem_of
 from gateway.services import Services
-from gateway.shown import AccountShown, OrderShown, Span
+from gateway.shown import AccountShown, Answer, OrderShown, Span
 from gateway.tickets import TicketShown, Tone, blank, price_text, read_ticket, typed
-from gateway.trading import REFUSALS, Answer, TradingService
+from gateway.trading import REFUSALS, TradingService
 
 SPANS: Final[tuple[Span, ...]] = get_args(Span)
 FORM: Final = "application/x-www-form-urlencoded"
@@ -99,27 +100,47 @@ async def cancel_order(request: _Request, services: Services, symbol: str, order
         services.metrics.orders.labels(problem.code).inc()
         if not by_htmx:
             raise
-        return await _orders(services, trading.account, symbol, problem.status)
+        return await _cancelled(services, trading.account, symbol, _not_done(problem), problem.status)
     services.metrics.orders.labels(answer.refusal or "CANCEL_ACCEPTED").inc()
     if by_htmx:
-        return await _orders(services, trading.account, symbol, 409 if answer.refusal else 200)
+        status = 409 if answer.refusal else 200
+        return await _cancelled(services, trading.account, symbol, told(answer), status)
     return Redirect(f"/market/{quote(symbol)}?request={quote(answer.outcome.request_id, safe='')}", status_code=303)
 
 
-async def _orders(services: Services, account: str, symbol: str, status: int) -> Response[str]:
-    shown = await services.views.account(account)
-    return _html(services.renderer.partial("orders", account=shown, symbol=symbol), status)
+async def _cancelled(
+    services: Services, account: str, symbol: str, notice: tuple[str, Tone], status: int
+) -> Response[str]:
+    """Answer a cancellation with a notice, and the orders where they can be read."""
+    html = services.renderer.partial("notice", notice=notice[0], tone=notice[1])
+    with suppress(ViewsUnavailable):
+        html += services.renderer.partial("orders", account=await services.views.account(account), symbol=symbol)
+    return _html(html, status)
+
+
+def _not_done(problem: Problem) -> tuple[str, Tone]:
+    """Say in a sentence for a person why a cancellation has no outcome."""
+    if problem.code != "UNKNOWN_OUTCOME":
+        return problem.message, "bad"
+    return f"{problem.message} Look at the order's state, and try again if it is still open.", "unknown"
 
 
 def told(answer: Answer) -> tuple[str, Tone]:
     """Say in a sentence for a person what became of a request."""
     order = answer.order
+    if answer.refusal == "DUPLICATE" and order is not None:
+        first = f"{_name(order)}: {_state(order)}."
+        return f"Two orders were sent under one request id, and only the first was placed. {first}", "bad"
     if answer.refusal is not None:
         return REFUSALS[answer.refusal].sentence, "bad"
     if order is None:
         return "The exchange has accepted the request.", "good"
-    name = f"{order.side.capitalize()} {order.quantity} {order.symbol}, order {order.order_id}"
-    return f"{name}: {_state(order)}.", "good" if order.filled != _nothing(order) or order.state == "OPEN" else "bad"
+    good = order.filled != _nothing(order) or order.state == "OPEN" or order.reason == "REQUESTED"
+    return f"{_name(order)}: {_state(order)}.", "good" if good else "bad"
+
+
+def _name(order: OrderShown) -> str:
+    return f"{order.side.capitalize()} {order.quantity} {order.symbol}, order {order.order_id}"
 
 
 def _state(order: OrderShown) -> str:

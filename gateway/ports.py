@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from typing import Protocol
 
 import msgspec
@@ -11,12 +11,12 @@ from exchange.instruments import Instrument
 from exchange.messages import AccountCommand
 from gateway.shown import (
     AccountShown,
+    Answer,
     CandleShown,
     Depth,
     Freshness,
     Market,
     OrderShown,
-    Outcome,
     Span,
     Summary,
     TradeShown,
@@ -69,11 +69,13 @@ class Views(Protocol):
     async def summaries(self) -> list[Summary]:
         """Return all symbols' summaries, by symbol."""
 
-    async def market(self, symbol: str, span: Span, levels: int = 10, trades: int = 40, candles: int = 300) -> Market | None:
+    async def market(
+        self, symbol: str, span: Span, levels: int = 10, trades: int = 40, candles: int = 300
+    ) -> Market | None:
         """Return all that a symbol's page shows: trades newest first, candles oldest first and the newest of them."""
 
     async def depth(self, symbol: str, levels: int) -> Depth | None:
-        """Return the best `levels` (1 to 5,000) of each side."""
+        """Return the best `levels` of each side, at most `keys.TOP_LEVELS`."""
 
     async def trades(self, symbol: str, limit: int, before: int | None = None) -> list[TradeShown] | None:
         """Return the newest trades (with numbers below `before`, where given), newest first; the last 1,000 are kept."""
@@ -87,8 +89,8 @@ class Views(Protocol):
     async def order(self, account: str, order_id: int) -> OrderShown | None:
         """Return an order; of an account's ended orders the last 1,000 are kept."""
 
-    async def outcome(self, account: str, request_id: str) -> Outcome | None:
-        """Return what became of a request; the last 5,000 of an account are kept."""
+    async def answers(self, account: str, request_ids: Sequence[str]) -> dict[str, Answer]:
+        """Return what became of requests, by id, as far as it is known; the last 5,000 of an account are kept."""
 
 
 class Changes(Protocol):

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from typing import Any, Final
-from urllib.parse import urlsplit
 
 from litestar.types import ASGIApp, Message, Receive, Send
 
@@ -89,7 +88,7 @@ def _name(host: str) -> str:
 def _is_foreign(fetch_site: str | None, origin: str | None, host: str) -> bool:
     if fetch_site is not None:
         return fetch_site not in ("same-origin", "none")
-    return origin is not None and urlsplit(origin).netloc.lower() != host.lower()
+    return origin is not None and origin.lower() not in (f"http://{host}".lower(), f"https://{host}".lower())
 
 
 async def _refuse(problem: Problem, send: Send) -> None:

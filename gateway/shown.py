@@ -77,8 +77,9 @@ class CandleShown(Shown, frozen=True):
 class Summary(Shown, frozen=True):
     """A symbol and its current day (midnight to midnight UTC, by the market's clock). None: there is no such thing yet.
 
-    `seq` counts the symbol's trades. `change` and `change_percent` compare the last price with the close of the last day
-    before that had trades; `change_percent` is rounded to two decimals, such as `-1.25`.
+    `open`, `high`, `low` and `volume` are the day's, so none and nothing until the day's first trade; `last` is the last price of whatever
+    day. `change` and `change_percent` compare it with the close of the last day with trades before the current one;
+    `change_percent` is rounded to two decimals, such as `-1.25`. `seq` and `trades` count all of the symbol's trades.
     """
 
     symbol: str
@@ -170,3 +171,15 @@ class Outcome(Shown, frozen=True):
     repeat: RejectReason | None
     time_ms: int
     seq: int
+
+
+class Answer(Shown, frozen=True):
+    """What became of a request, and the order it placed or was about, where the views have it."""
+
+    outcome: Outcome
+    order: OrderShown | None
+
+    @property
+    def refusal(self) -> RejectReason | None:
+        """Why the request had no effect; None if it had, or if it is a repeat of one that had."""
+        return self.outcome.repeat or self.outcome.reason

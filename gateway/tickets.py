@@ -2,7 +2,8 @@
 
 Theory of operation: both faces hand over a mapping of field to value, here called a ticket. Prices and quantities become ticks and lots
 by the instrument's own exact conversion. Nothing is rounded, guessed or cut, with one exception, which is the protection price of
-a market order that names none: `PROTECTION_PERCENT` beyond the best price of the other side, rounded towards it.
+a market order that names none: `PROTECTION_PERCENT` beyond the best price of the other side, rounded towards it. An order that is
+known under the ticket's request id gives its own, so that a ticket that is sent again asks for the same order.
 """
 
 from __future__ import annotations
@@ -96,10 +97,17 @@ async def read_ticket(fields: Mapping[str, Any], views: Views, account: str, now
     side = cast(Side, reading.choice("side", get_args(Side)))
     kind = cast(Kind, reading.choice("kind", get_args(Kind), "limit"))
     time_in_force = cast(TimeInForce, reading.choice("time_in_force", get_args(TimeInForce), _usual(kind)))
-    price = await _price(reading, kind, side, instrument, views)
     quantity = reading.amount("quantity", instrument, QUANTITY_MAX)
     expires_ms = reading.expires_ms(time_in_force)
     request_id = reading.request_id()
+    if kind != "market" or not reading.missing("price"):
+        price = reading.amount("price", instrument, PRICE_MAX)
+    elif instrument and side:
+        price = await _known_price(reading, instrument, views, account) or await _protection(
+            reading, side, instrument, views
+        )
+    else:
+        price = 0
     if kind == "market" and time_in_force not in ("IOC", "FOK", ""):
         reading.errors.setdefault("time_in_force", "A market order never rests in the book: choose IOC or FOK.")
     if instrument and price and quantity:
@@ -140,19 +148,25 @@ async def price_text(order: PlaceOrder, views: Views) -> str:
     return ""
 
 
-async def _price(reading: _Reading, kind: str, side: str, instrument: Instrument | None, views: Views) -> int:
-    """Return the limit or protection price in ticks; 0 if it cannot be told, with or without an error of its own."""
-    if kind != "market" or not reading.missing("price"):
-        return reading.amount("price", instrument, PRICE_MAX)
-    if instrument is None or not side:
+async def _known_price(reading: _Reading, instrument: Instrument, views: Views, account: str) -> int:
+    """Return the price of the order that is known under the ticket's request id; 0 if there is none."""
+    request_id = reading.fields.get("request_id")
+    if not request_id or "request_id" in reading.errors:
         return 0
+    answer = (await views.answers(account, [request_id])).get(request_id)
+    order = None if answer is None else answer.order
+    return 0 if order is None or order.symbol != instrument.symbol else instrument.price_ticks(order.price)
+
+
+async def _protection(reading: _Reading, side: Side, instrument: Instrument, views: Views) -> int:
+    """Return the protection price in ticks; 0, with an error, if there is no best price to tell it from."""
     depth = await views.depth(instrument.symbol, 1)
     levels = () if depth is None else depth.asks if side == "buy" else depth.bids
     if not levels:
         nobody = "Nobody sells" if side == "buy" else "Nobody buys"
         reading.errors["price"] = f"{nobody} now: write the price beyond which the order must not trade."
         return 0
-    return protection(cast(Side, side), instrument.price_ticks(levels[0].price))
+    return protection(side, instrument.price_ticks(levels[0].price))
 
 
 def _usual(kind: str) -> str:

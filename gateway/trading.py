@@ -1,14 +1,16 @@
 """Places and cancels one account's orders: writes a command to the log, and waits until the views tell what became of it.
 
 Theory of operation: commands go one way and outcomes come back another, so a request is known by its id. Before a command is written,
-the outcome that the views already have of its id is looked up; only one with a higher `seq` is an answer to this command. So sending
-a request again under its id gives the first outcome again, and another content under it is told apart. A waiter reads anew whenever
-its account has changed, and every `REREAD_S` in case word of a change was lost.
+the outcome that the views already have of its id is looked up; only one that differs is an answer to this command. So sending
+a request again under its id gives the first outcome again. Whether an order is the one that stands under its id is told by its content,
+since an outcome may tell of several commands with that id at once. All outcomes that are waited for are read together, whenever the
+account has changed, and every `REREAD_S` in case word of a change was lost.
 """
 
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -16,9 +18,10 @@ from typing import Final
 
 import msgspec
 
+from exchange.instruments import Instrument
 from exchange.messages import CancelOrder, PlaceOrder, RejectReason
 from gateway.ports import Changed, Commands, NotTaken, UnknownOutcome, Views, ViewsUnavailable
-from gateway.shown import OrderShown, Outcome, Shown
+from gateway.shown import Answer, OrderShown, Outcome, Shown
 from gateway.tickets import new_request_id
 
 ANSWER_S: Final = 5.0
@@ -26,6 +29,8 @@ ANSWER_S: Final = 5.0
 REREAD_S: Final = 0.5
 WAITING_MAX: Final = 10_000
 """Greatest number of requests that wait for their outcomes at once."""
+
+_LOG = logging.getLogger(__name__)
 
 
 class Refusal(Shown, frozen=True):
@@ -42,7 +47,8 @@ REFUSALS: Final[dict[RejectReason, Refusal]] = {
         sentence="The clock of the server that took the order is ahead of the exchange's: set it right."
     ),
     "DUPLICATE": Refusal(
-        sentence="Another order was sent under this request id before; this one was not placed.", field="request_id"
+        sentence="Another request was sent under this request id before; this one was not carried out.",
+        field="request_id",
     ),
     "EXPIRED": Refusal(sentence="The order's time was over before it reached the market.", field="expires_ms"),
     "HALTED": Refusal(sentence="Trading is halted: try again once it goes on."),
@@ -66,25 +72,13 @@ REFUSALS: Final[dict[RejectReason, Refusal]] = {
 }
 
 
-class Answer(Shown, frozen=True):
-    """What became of a request, and the order it placed or was about, where the views have it."""
-
-    outcome: Outcome
-    order: OrderShown | None
-
-    @property
-    def refusal(self) -> RejectReason | None:
-        """Why the request had no effect; None if it had, or if it is a repeat of one that had."""
-        return self.outcome.repeat or self.outcome.reason
-
-
 def wall_ms() -> int:
     """Return the time now."""
     return time.time_ns() // 1_000_000
 
 
 class TradingService:
-    """Trades for `account`. `now_ms` is the time that commands are stamped with."""
+    """Trades for `account`, as long as `run` runs. `now_ms` is the time that commands are stamped with."""
 
     def __init__(
         self,
@@ -102,26 +96,32 @@ class TradingService:
         self._views = views
         self._answer_s = answer_s
         self._waiting_max = waiting_max
-        self._waiters: set[asyncio.Event] = set()
+        self._waiting: dict[asyncio.Future[Answer], tuple[str, Outcome | None]] = {}
+        """Who waits, for which request, and the outcome that was known of it before."""
+        self._asked = asyncio.Event()
+        self._changed = asyncio.Event()
 
     def hear(self, changed: Changed) -> None:
-        """Wake all who wait for an outcome, if this account has changed."""
+        """Have the outcomes that are waited for read anew, if this account has changed."""
         if changed.everything or self.account in changed.accounts:
-            for waiter in self._waiters:
-                waiter.set()
+            self._changed.set()
 
-    async def place(self, order: PlaceOrder) -> Answer:
-        """Place an order and return what the market made of it.
+    async def place(self, order: PlaceOrder, *, new_id: bool = False) -> Answer:
+        """Place an order and return what the market made of it. `new_id`: its request id was made for it, so no other has it.
 
         Raises:
             NotTaken: if it was not written; it has no effect.
-            UnknownOutcome: if it may have been, and no outcome was seen in time.
-            ViewsUnavailable: if it was not written because its outcome could not have been seen.
+            ViewsUnavailable: if it was not written, because the instruments cannot be read.
+            UnknownOutcome: if it may have been written, and no outcome was seen in time.
         """
-        answer = await self._ask(order)
-        if answer.order is not None and not _is_of(answer.order, order):  # seen before the refusal of this one
-            return Answer(outcome=msgspec.structs.replace(answer.outcome, repeat="DUPLICATE"), order=answer.order)
-        return answer
+        instrument = (await self._views.instruments()).get(order.symbol)
+        answer = await self._ask(order, new_id=new_id)
+        if answer.order is None:
+            return answer
+        stands = instrument is not None and _is_of(answer.order, order, instrument)
+        return msgspec.structs.replace(
+            answer, outcome=msgspec.structs.replace(answer.outcome, repeat=None if stands else "DUPLICATE")
+        )
 
     async def cancel(self, order_id: int = 0, order_request_id: str | None = None) -> Answer:
         """Cancel an order, named by its id or by the id of the request that placed it; errors as in `place`."""
@@ -132,57 +132,65 @@ class TradingService:
             order_id=order_id,
             order_request_id=order_request_id,
         )
-        return await self._ask(command)
+        return await self._ask(command, new_id=True)
 
     async def answer(self, request_id: str) -> Answer | None:
         """Return what became of a request, as far as the views know."""
-        outcome = await self._views.outcome(self.account, request_id)
-        return None if outcome is None else await self._with_order(outcome)
+        return (await self._views.answers(self.account, [request_id])).get(request_id)
 
-    async def _ask(self, command: PlaceOrder | CancelOrder) -> Answer:
-        if len(self._waiters) >= self._waiting_max:
-            raise NotTaken("too many orders wait for the exchange: try again in a moment")
+    async def _ask(self, command: PlaceOrder | CancelOrder, *, new_id: bool) -> Answer:
+        if len(self._waiting) >= self._waiting_max:
+            raise NotTaken("too many requests wait for the exchange: try again in a moment")
         if not self._commands.available():
-            raise NotTaken("the exchange cannot be reached now: the order was not sent")
-        changed = asyncio.Event()
-        self._waiters.add(changed)
+            raise NotTaken("the exchange cannot be reached now: the request was not sent")
+        before = None
+        if not new_id:
+            with suppress(ViewsUnavailable):  # the exchange takes orders whether or not they can be seen
+                before = await self.answer(command.request_id)
+        waiter: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+        self._waiting[waiter] = (command.request_id, before.outcome if before else None)
         try:
-            before = await self._views.outcome(self.account, command.request_id)
             await self._commands.write(command)
-            return await self._with_order(await self._outcome(command.request_id, before.seq if before else 0, changed))
-        finally:
-            self._waiters.discard(changed)
-
-    async def _outcome(self, request_id: str, after_seq: int, changed: asyncio.Event) -> Outcome:
-        """Wait for an outcome whose seq is above `after_seq`."""
-        try:
+            self._asked.set()
             async with asyncio.timeout(self._answer_s):
-                while True:
-                    changed.clear()
-                    with suppress(ViewsUnavailable):
-                        outcome = await self._views.outcome(self.account, request_id)
-                        if outcome is not None and outcome.seq > after_seq:
-                            return outcome
-                    with suppress(TimeoutError):
-                        async with asyncio.timeout(REREAD_S):
-                            await changed.wait()
+                return await waiter
         except TimeoutError:
-            raise UnknownOutcome("the order was sent, but the exchange has not answered yet") from None
+            raise UnknownOutcome("the request was sent, but the exchange has not answered yet") from None
+        finally:
+            del self._waiting[waiter]
 
-    async def _with_order(self, outcome: Outcome) -> Answer:
-        order = None
-        if outcome.order_id:
-            with suppress(ViewsUnavailable):  # the outcome is known all the same
-                order = await self._views.order(self.account, outcome.order_id)
-        return Answer(outcome=outcome, order=order)
+    async def run(self) -> None:
+        """Read what is waited for, for ever."""
+        while True:
+            await self._asked.wait()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(REREAD_S):
+                    await self._changed.wait()
+            self._changed.clear()
+            try:
+                await self._read()
+            except ViewsUnavailable:
+                pass  # those who wait are read for again
+            except Exception:  # noqa: BLE001  (whatever it is, those who wait must be read for)
+                _LOG.exception("outcomes could not be read")
+            if not self._waiting:
+                self._asked.clear()
+
+    async def _read(self) -> None:
+        """Read what is waited for, all of it at once, and tell those whose outcome is there."""
+        asked = {request_id for request_id, _ in self._waiting.values()}
+        answers = await self._views.answers(self.account, list(asked))
+        for waiter, (request_id, before) in self._waiting.items():
+            answer = answers.get(request_id)
+            if answer is not None and answer.outcome != before and not waiter.done():
+                waiter.set_result(answer)
 
 
-def _is_of(shown: OrderShown, asked: PlaceOrder) -> bool:
-    """Say whether an order is what was asked for, as far as both tell it in the same terms."""
-    return (shown.symbol, shown.side, shown.kind, shown.time_in_force, shown.expires_ms) == (
-        asked.symbol,
-        asked.side,
-        asked.kind,
-        asked.time_in_force,
-        asked.expires_ms,
+def _is_of(shown: OrderShown, asked: PlaceOrder, instrument: Instrument) -> bool:
+    """Say whether an order is what was asked for."""
+    return (
+        (shown.request_id, shown.symbol, shown.side, shown.kind, shown.time_in_force, shown.expires_ms)
+        == (asked.request_id, asked.symbol, asked.side, asked.kind, asked.time_in_force, asked.expires_ms)
+        and shown.price == instrument.price_text(asked.price)
+        and shown.quantity == instrument.quantity_text(asked.quantity)
     )

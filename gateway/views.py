@@ -7,7 +7,7 @@ not the one that was read under, the views have moved on to another generation a
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Final, TypeVar
 
 import msgspec
@@ -17,11 +17,12 @@ from redis.asyncio import BlockingConnectionPool, Redis
 from exchange.instruments import Instrument
 from exchange.money import from_units, minor_step
 from exchange.statement import OrderLine, RequestLine
-from gateway.keys import TOP_LEVELS, Beat, CandleRow, GenerationKeys, Keys, MarketRow, TradeRow
+from gateway.keys import SPANS, Beat, CandleRow, GenerationKeys, Keys, MarketRow, TradeRow
 from gateway.keys import BalanceRow as StoredBalance
 from gateway.ports import ViewsUnavailable
 from gateway.shown import (
     AccountShown,
+    Answer,
     BalanceShown,
     CandleShown,
     Depth,
@@ -37,6 +38,8 @@ from gateway.shown import (
 
 BEAT_MAX_MS: Final = 3_000
 """A projector that has not been heard of for so long is taken to be down."""
+LISTED_S: Final = 1.0
+"""How long a new listing may go unnoticed."""
 TIMEOUT_S: Final = 2.0
 CONNECTIONS_MAX: Final = 32
 ATTEMPTS_MAX: Final = 5
@@ -69,6 +72,7 @@ class RedisViews:
         self._now_ms = now_ms
         self._generation = ""
         self._instruments: dict[str, Instrument] = {}
+        self._listed_at = -LISTED_S
         self._complete_ms: int | None = None
 
     async def close(self) -> None:
@@ -98,13 +102,16 @@ class RedisViews:
         return Freshness(live=False, age_ms=age_ms, reason=reason)
 
     async def instruments(self) -> dict[str, Instrument]:
-        """Return the listed instruments by symbol: while they cannot be read, those that were, as a listing is for ever."""
+        """Return the listed instruments by symbol; a listing is for ever, so those of a moment ago will do."""
+        if time.monotonic() - self._listed_at < LISTED_S:
+            return self._instruments
         try:
             (stored,) = await self._read(lambda keys: [("hgetall", keys.instruments)])
         except ViewsUnavailable:
             if not self._instruments:
                 raise
         else:
+            self._listed_at = time.monotonic()
             self._instruments = {symbol.decode(): _instrument(value) for symbol, value in sorted(stored.items())}
         return self._instruments
 
@@ -143,28 +150,15 @@ class RedisViews:
         )
 
     async def depth(self, symbol: str, levels: int) -> Depth | None:
-        """Return the best levels of each side."""
+        """Return the best levels of each side, at most `TOP_LEVELS`."""
         instrument = await self._listed(symbol)
         if instrument is None:
             return None
-        if levels <= TOP_LEVELS:
-            (row,) = await self._read(lambda keys: [("get", keys.market(symbol))])
-            if row is None:
-                return None
-            view = _market(row)
-            return _depth(instrument, view, view.bids[:levels], view.asks[:levels])
-        row, bids, asks = await self._read(
-            lambda keys: [
-                ("get", keys.market(symbol)),
-                ("hgetall", keys.levels(symbol, "buy")),
-                ("hgetall", keys.levels(symbol, "sell")),
-            ]
-        )
+        (row,) = await self._read(lambda keys: [("get", keys.market(symbol))])
         if row is None:
             return None
-        best_bids = sorted(((int(price), int(quantity)) for price, quantity in bids.items()), reverse=True)
-        best_asks = sorted((int(price), int(quantity)) for price, quantity in asks.items())
-        return _depth(instrument, _market(row), best_bids[:levels], best_asks[:levels])
+        view = _market(row)
+        return _depth(instrument, view, view.bids[:levels], view.asks[:levels])
 
     async def trades(self, symbol: str, limit: int, before: int | None = None) -> list[TradeShown] | None:
         """Return the newest trades, newest first."""
@@ -201,6 +195,9 @@ class RedisViews:
         ended_rows: list[bytes | None] = []
         if ids:
             (ended_rows,) = await self._read(lambda keys: [("hmget", keys.ended_orders(account), ids)])
+        if not _assets(listed).issuperset(asset.decode() for asset in balances):
+            self._listed_at = -LISTED_S  # a listing is so new that it was not read yet
+            listed = await self.instruments()
         orders = sorted((_order(row) for row in open_rows), key=lambda line: line.order_id, reverse=True)
         return AccountShown(
             account=account,
@@ -211,43 +208,46 @@ class RedisViews:
 
     async def order(self, account: str, order_id: int) -> OrderShown | None:
         """Return an order."""
-        listed = await self.instruments()
-        rows = await self._read(
-            lambda keys: [
-                ("hget", keys.open_orders(account), order_id),
-                ("hget", keys.ended_orders(account), order_id),
-            ]
-        )
-        shown = _orders([_order(row) for row in rows if row is not None], listed)
-        return shown[0] if shown else None
+        return (await self._orders(account, [order_id])).get(order_id)
 
-    async def outcome(self, account: str, request_id: str) -> Outcome | None:
-        """Return what became of a request."""
-        stored, repeated = await self._read(
+    async def answers(self, account: str, request_ids: Sequence[str]) -> dict[str, Answer]:
+        """Return what became of requests, by id."""
+        if not request_ids:
+            return {}
+        stored, repeats = await self._read(
             lambda keys: [
-                ("hget", keys.outcomes(account), request_id),
-                ("hget", keys.repeats(account), request_id),
+                ("hmget", keys.outcomes(account), request_ids),
+                ("hmget", keys.repeats(account), request_ids),
             ]
         )
-        if stored is None:
-            return None
-        line = _request(stored)
-        repeat = _request(repeated) if repeated is not None else None
-        return Outcome(
-            request_id=request_id,
-            state="ACCEPTED" if line.reason is None else "REJECTED",
-            reason=line.reason,
-            order_id=line.order_id,
-            repeat=repeat.reason if repeat and repeat.reason == "DUPLICATE" else None,
-            time_ms=line.time_ms,
-            seq=max(line.seq, repeat.seq if repeat else 0),
-        )
+        outcomes = [
+            _outcome(_request(line or repeat), _request(repeat) if repeat else None)
+            for line, repeat in zip(stored, repeats, strict=True)
+            if line or repeat
+        ]
+        orders = await self._orders(account, [outcome.order_id for outcome in outcomes if outcome.order_id])
+        return {outcome.request_id: Answer(outcome=outcome, order=orders.get(outcome.order_id)) for outcome in outcomes}
 
     # Reading
+
+    async def _orders(self, account: str, order_ids: Sequence[int]) -> dict[int, OrderShown]:
+        """Return orders by id, as far as there are such."""
+        if not order_ids:
+            return {}
+        listed = await self.instruments()
+        found = await self._read(
+            lambda keys: [
+                ("hmget", keys.open_orders(account), order_ids),
+                ("hmget", keys.ended_orders(account), order_ids),
+            ]
+        )
+        lines = [_order(row) for rows in found for row in rows if row is not None]
+        return {shown.order_id: shown for shown in _orders(lines, listed)}
 
     async def _listed(self, symbol: str) -> Instrument | None:
         """Return an instrument, which never changes once it is listed."""
         if symbol not in self._instruments:
+            self._listed_at = -LISTED_S
             await self.instruments()
         return self._instruments.get(symbol)
 
@@ -281,11 +281,13 @@ class RedisViews:
 
 def _summary(instrument: Instrument, view: MarketRow) -> Summary:
     price, quantity, day = instrument.price_text, instrument.quantity_text, view.day
+    last, previous = day.close if day else None, view.previous_close
+    if day and view.time_ms >= day.start_ms + SPANS["1d"]:  # a new day has begun, and nothing has been traded in it
+        day, previous = None, last
     change = percent = None
-    if day and view.previous_close:
-        moved = day.close - view.previous_close
-        change = price(moved)
-        percent = from_units(round(moved * 10_000 / view.previous_close), "0.01")
+    if last is not None and previous:
+        change = price(last - previous)
+        percent = from_units(round((last - previous) * 10_000 / previous), "0.01")
     bid, ask = view.bids[0] if view.bids else None, view.asks[0] if view.asks else None
     return Summary(
         symbol=instrument.symbol,
@@ -295,7 +297,7 @@ def _summary(instrument: Instrument, view: MarketRow) -> Summary:
         lot=instrument.lot,
         seq=view.trades,
         time_ms=view.time_ms,
-        last=price(day.close) if day else None,
+        last=None if last is None else price(last),
         change=change,
         change_percent=percent,
         open=price(day.open) if day else None,
@@ -373,6 +375,10 @@ def _balance_shown(asset: str, row: StoredBalance, listed: dict[str, Instrument]
     )
 
 
+def _assets(listed: dict[str, Instrument]) -> set[str]:
+    return {asset for instrument in listed.values() for asset in (instrument.base, instrument.quote)}
+
+
 def _scale(asset: str, listed: dict[str, Instrument]) -> int:
     for instrument in listed.values():
         if asset == instrument.base:
@@ -380,6 +386,18 @@ def _scale(asset: str, listed: dict[str, Instrument]) -> int:
         if asset == instrument.quote:
             return instrument.quote_scale
     return 0
+
+
+def _outcome(line: RequestLine, repeat: RequestLine | None) -> Outcome:
+    return Outcome(
+        request_id=line.request_id,
+        state="ACCEPTED" if line.reason is None else "REJECTED",
+        reason=line.reason,
+        order_id=line.order_id,
+        repeat=repeat.reason if repeat and repeat.reason == "DUPLICATE" else None,
+        time_ms=line.time_ms,
+        seq=(repeat or line).seq,  # the numbers of two channels do not compare
+    )
 
 
 def _orders(lines: list[OrderLine], listed: dict[str, Instrument]) -> list[OrderShown]:

@@ -2,6 +2,7 @@
 // carries over what a swap cannot: the title, opened details, and which trades are new.
 
 const LOST = "Connection lost, trying again";
+const LIT_MS = 1000;
 const RETRY_MIN_MS = 500;
 const RETRY_MAX_MS = 8000;
 const RETRIED_BY_EXTENSION = [1006, 1011, 1012, 1013];
@@ -19,12 +20,17 @@ function retryDelay() {
 function tellOfLoss() {
   let before = null; // what the status said
 
-  const lost = () => {
+  const say = ({ className, words, age }) => {
     const status = document.getElementById("status");
-    if (!status || before) return;
-    before = { className: status.className, html: status.innerHTML };
-    status.className = "status lost";
-    status.textContent = LOST;
+    const [said, beside] = status.children;
+    const was = { className: status.className, words: said.innerHTML, age: beside.textContent };
+    status.className = className;
+    said.innerHTML = words;
+    beside.textContent = age;
+    return was;
+  };
+  const lost = () => {
+    if (!before && document.getElementById("status")) before = say({ className: "status lost", words: LOST, age: "" });
   };
   document.body.addEventListener("htmx:wsError", lost);
   document.body.addEventListener("htmx:wsClose", ({ detail }) => {
@@ -34,10 +40,7 @@ function tellOfLoss() {
   });
   document.body.addEventListener("htmx:wsBeforeMessage", () => {
     tries = 0;
-    const status = document.getElementById("status");
-    if (!status || !before) return;
-    status.className = before.className;
-    status.innerHTML = before.html;
+    if (before) say(before);
     before = null;
   });
 }
@@ -51,11 +54,16 @@ function newestTrade() {
 function markNewTrades() {
   let seen = newestTrade();
   document.body.addEventListener("htmx:wsAfterMessage", () => {
+    const newest = newestTrade();
+    if (newest === seen) return;
+    const fresh = [];
     for (const row of document.querySelectorAll("#tape tr[data-seq]")) {
       if (Number(row.dataset.seq) <= seen) break;
       row.classList.add("new");
+      fresh.push(row);
     }
-    seen = newestTrade();
+    seen = newest;
+    setTimeout(() => fresh.forEach((row) => row.classList.remove("new")), LIT_MS);
   });
 }
 

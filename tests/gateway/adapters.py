@@ -73,7 +73,7 @@ class FloorCommands:
             if self.shown:
                 self.floor.projected.project(publish=True)
         if not self.confirmed:
-            raise UnknownOutcome("the order was sent, but the exchange has not confirmed that it has it")
+            raise UnknownOutcome("the request was sent, but the exchange has not confirmed that it has it")
 
 
 async def until(condition: Callable[[], bool]) -> None:

@@ -40,7 +40,10 @@ def test_what_is_given_is_a_million_of_each_currency_and_ten_thousand_lots_of_ea
     }
 
 
-def test_the_account_is_opened_and_funded_once_and_for_new_symbols_later(redis_url: str, venue: str) -> None:
+def test_the_account_is_opened_and_funded_once_and_for_new_symbols_later(
+    redis_url: str, venue: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gateway.views.LISTED_S", 0.0)
     floor = Floor(redis_url, venue, funded=False)
     commands = FloorCommands(floor)
 

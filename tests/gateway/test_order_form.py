@@ -40,6 +40,13 @@ def value_of(html: str, field: str) -> str:
     return found[1]
 
 
+def notice(html: str) -> tuple[str, str]:
+    """Return the notice's tone and words."""
+    found = re.search(r'<p id="notice" class="notice (\w*)" role="status"[^>]*>([^<]*)</p>', html)
+    assert found, "there is no notice"
+    return found[1], found[2]
+
+
 WRONG: list[tuple[str, dict[str, str]]] = [
     *(("side", {"side": side}) for side in ("", "hold", "BUY", "buy\x00")),
     *(("kind", {"kind": kind}) for kind in ("stop", "Limit", "\x01")),
@@ -184,6 +191,33 @@ def test_a_market_order_of_unknown_outcome_keeps_its_protection_price_so_that_it
     assert settled.status_code == 200
 
 
+def test_a_market_order_that_is_sent_again_is_the_same_order_though_the_book_has_moved(fresh: Bench) -> None:
+    order = {**GOOD, "kind": "market", "price": "", "quantity": "100", "time_in_force": "IOC"}
+    first = fresh.client.post(FORM, data=order, headers=HTMX)
+    again = fresh.client.post(FORM, data=order, headers=HTMX)
+    assert (first.status_code, again.status_code) == (200, 200)
+    assert notice(first.text) == notice(again.text)
+    assert "100 traded at 101.00 on average" in notice(again.text)[1]
+    assert len(fresh.client.get("/api/native/orders").json()["ended_orders"]) == 1
+
+
+def test_a_market_order_whose_id_stands_for_another_symbol_is_no_repeat_of_it(fresh: Bench) -> None:
+    fresh.client.post(FORM, data=GOOD, headers=HTMX)
+    fresh.floor.order("sell", 1_000, 50, "COINUSD")
+    order = {**GOOD, "kind": "market", "price": "", "quantity": "0.1", "time_in_force": "IOC"}
+    assert fresh.client.post("/market/COINUSD/orders", data=order, headers=HTMX).status_code == 409
+
+
+def test_a_duplicate_says_what_stands_under_its_id(fresh: Bench) -> None:
+    fresh.client.post(FORM, data={**GOOD, "price": "101.00"})
+    other = fresh.client.post(FORM, data={**GOOD, "quantity": "4"}, headers=HTMX)
+    assert other.status_code == 409
+    tone, words = notice(other.text)
+    assert tone == "bad"
+    assert re.search(r"only the first was placed\. Buy 3 AAPLUSD, order \d+: 3 traded at 101.00 on average\.", words)
+    assert "form-1" not in words
+
+
 @pytest.mark.parametrize("headers", [HTMX, {}], ids=["htmx", "plain"])
 def test_an_order_is_cancelled(fresh: Bench, headers: dict[str, str]) -> None:
     fresh.client.post(FORM, data=GOOD)
@@ -193,8 +227,11 @@ def test_an_order_is_cancelled(fresh: Bench, headers: dict[str, str]) -> None:
     assert answer.status_code == (200 if headers else 303)
     html: Any = answer.text if headers else fresh.client.get(answer.headers["location"]).text
     assert f'id="order-{order["order_id"]}" class="cancelled"' in html
+    assert notice(html) == ("good", f"Buy 3 AAPLUSD, order {order['order_id']}: it was cancelled.")
     again = fresh.client.post(cancel, headers=headers)
     assert again.status_code == (409 if headers else 303)
+    html = again.text if headers else fresh.client.get(again.headers["location"]).text
+    assert notice(html) == ("bad", "There is no such open order.")
 
 
 @pytest.mark.parametrize("order_id", [1, 2**53, 10**30])
@@ -206,10 +243,13 @@ def test_an_order_that_is_not_there_cannot_be_cancelled(bench: Bench, order_id: 
     bench.commands.written.clear()
 
 
-@pytest.mark.parametrize(("attribute", "status"), [("up", 503), ("shown", 504)])
+@pytest.mark.parametrize(
+    ("attribute", "status", "told"),
+    [("up", 503, ("bad", "the request was not sent")), ("shown", 504, ("unknown", "try again if it is still open"))],
+)
 @pytest.mark.parametrize("headers", [HTMX, {}], ids=["htmx", "plain"])
 def test_a_cancellation_says_when_it_was_not_taken_or_is_unknown(
-    fresh: Bench, attribute: str, status: int, headers: dict[str, str]
+    fresh: Bench, attribute: str, status: int, told: tuple[str, str], headers: dict[str, str]
 ) -> None:
     fresh.client.post(FORM, data=GOOD)
     [order] = fresh.client.get("/api/native/orders").json()["open_orders"]
@@ -217,8 +257,23 @@ def test_a_cancellation_says_when_it_was_not_taken_or_is_unknown(
     answer = fresh.client.post(f"/market/AAPLUSD/orders/{order['order_id']}/cancel", headers=headers)
     assert answer.status_code == status
     assert ('id="orders"' in answer.text) == bool(headers)
+    if headers:
+        tone, words = notice(answer.text)
+        assert (tone, told[1] in words) == (told[0], True)
+    else:
+        assert "The request was sent" in answer.text or "the request was not sent" in answer.text
     refused = fresh.client.delete(f"/api/native/orders/{order['order_id']}")
     assert refused.status_code == status
+
+
+def test_a_cancellation_says_what_happened_even_if_the_orders_cannot_be_read(fresh: Bench) -> None:
+    store = fresh.floor.projected.store
+    store._redis.delete(store.keys.generation)
+    fresh.commands.up = False
+    answer = fresh.client.post("/market/AAPLUSD/orders/16/cancel", headers=HTMX)
+    assert answer.status_code == 503
+    assert notice(answer.text)[0] == "bad"
+    assert 'id="orders"' not in answer.text
 
 
 def test_without_views_a_person_gets_a_page_that_says_so(fresh: Bench) -> None:

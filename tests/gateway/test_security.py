@@ -87,9 +87,17 @@ FOREIGN = [
     {"origin": "http://127.0.0.1.evil.example"},
     {"origin": "http://127.0.0.1:8001"},
     {"origin": "null"},
+    {"origin": "http://["},
+    {"origin": "http://127.0.0.1/x"},
     {"origin": ""},
 ]
-OWN = [{}, {"sec-fetch-site": "same-origin"}, {"sec-fetch-site": "none"}, {"origin": "http://127.0.0.1"}]
+OWN = [
+    {},
+    {"sec-fetch-site": "same-origin"},
+    {"sec-fetch-site": "none"},
+    {"origin": "http://127.0.0.1"},
+    {"origin": "https://127.0.0.1"},
+]
 
 
 @pytest.mark.parametrize("headers", FOREIGN, ids=str)

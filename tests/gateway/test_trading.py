@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, get_args
 
 import pytest
 
-from exchange.messages import PlaceOrder, RejectReason
-from gateway.ports import Changed, NotTaken, UnknownOutcome
+from exchange.messages import Deposit, PlaceOrder, RejectReason
+from gateway.ports import Changed, NotTaken, UnknownOutcome, ViewsUnavailable
+from gateway.shown import Answer
+from gateway.tasks import stop
 from gateway.tickets import FIELDS
 from gateway.trading import REFUSALS, TradingService
 from gateway.views import RedisViews
@@ -17,6 +19,12 @@ from tests.gateway.adapters import ACCOUNT, Floor, FloorCommands, until
 from tests.gateway.projected import NOW_MS
 
 DEADLINE_S = 20
+
+
+@pytest.fixture(autouse=True)
+def _often(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Read often, since nobody tells these services of changes."""
+    monkeypatch.setattr("gateway.trading.REREAD_S", 0.01)
 
 
 class Desk:
@@ -35,10 +43,12 @@ class Desk:
 
 def at(desk: Desk, scenario: Callable[[], Awaitable[Any]]) -> Any:
     async def played() -> Any:
+        running = asyncio.create_task(desk.service.run())
         try:
             async with asyncio.timeout(DEADLINE_S):
                 return await scenario()
         finally:
+            await stop([running])
             await desk.views.close()
 
     return asyncio.run(played())
@@ -136,6 +146,72 @@ def test_another_order_under_an_id_whose_outcome_is_only_now_seen_is_a_duplicate
         return (await other).refusal
 
     assert at(desk, scenario) == "DUPLICATE"
+
+
+@pytest.mark.parametrize("change", [{"price": 5_001}, {"quantity": 500}])
+def test_an_order_is_not_taken_for_another_under_its_id_by_its_price_or_quantity(
+    redis_url: str, venue: str, change: dict[str, Any]
+) -> None:
+    desk = Desk(redis_url, venue)
+
+    async def scenario() -> tuple[RejectReason | None, RejectReason | None]:
+        desk.commands.shown = False
+        first = asyncio.create_task(desk.service.place(desk.order()))
+        await until(lambda: len(desk.commands.written) == 1)
+        other = asyncio.create_task(desk.service.place(desk.order(**change)))
+        await until(lambda: len(desk.commands.written) == 2)
+        desk.floor.projected.project()  # both outcomes in one batch
+        return (await first).refusal, (await other).refusal
+
+    assert at(desk, scenario) == (None, "DUPLICATE")
+
+
+def test_an_order_of_other_size_is_a_duplicate_even_if_only_the_first_has_been_seen(redis_url: str, venue: str) -> None:
+    desk = Desk(redis_url, venue)
+
+    async def scenario() -> RejectReason | None:
+        desk.commands.shown = False
+        desk.floor.projected.order(ACCOUNT, "buy", 5_000, 3, request_id="r")
+        other = asyncio.create_task(desk.service.place(desk.order(quantity=500, price=9_000)))
+        await until(lambda: bool(desk.commands.written))
+        keys = desk.floor.projected.store.keys.of(desk.floor.projected.generation)
+        desk.floor.projected.project()
+        desk.floor.projected.store._redis.delete(keys.repeats(ACCOUNT))  # as before the word of the second
+        return (await other).refusal
+
+    assert at(desk, scenario) == "DUPLICATE"
+
+
+def test_an_id_that_a_deposit_has_used_is_a_duplicate_however_often_it_is_tried(redis_url: str, venue: str) -> None:
+    desk = Desk(redis_url, venue)
+
+    async def scenario() -> list[RejectReason | None]:
+        for number in range(9):  # far ahead in the channel of balances
+            desk.floor.projected.send(Deposit, ACCOUNT, asset="USD", amount=1, request_id=f"fund{number}")
+        desk.floor.projected.project()
+        return [(await desk.service.place(desk.order("fund8"))).refusal for _ in range(2)]
+
+    assert at(desk, scenario) == ["DUPLICATE", "DUPLICATE"]
+
+
+def test_those_who_wait_are_read_for_again_after_whatever_went_wrong(
+    redis_url: str, venue: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    desk = Desk(redis_url, venue)
+    read = desk.views.answers
+    failures = iter([ViewsUnavailable("away"), ValueError("a row that cannot be read")])
+
+    async def failing(account: str, request_ids: Sequence[str]) -> dict[str, Answer]:
+        for failure in failures:
+            raise failure
+        return await read(account, request_ids)
+
+    async def scenario() -> str:
+        monkeypatch.setattr(desk.views, "answers", failing)
+        return (await desk.service.place(desk.order(), new_id=True)).outcome.state
+
+    assert at(desk, scenario) == "ACCEPTED"
+    assert [record.message for record in caplog.records] == ["outcomes could not be read"]
 
 
 def test_nothing_is_written_when_it_could_not_be_answered(redis_url: str, venue: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from html.parser import HTMLParser
 from typing import Any
 
@@ -78,6 +79,10 @@ NEW = Summary(
 FLAT = Summary(
     **{name: getattr(SUMMARY, name) for name in SUMMARY.__struct_fields__} | {"high": "1230", "last": "1230"}
 )
+MIDNIGHT = Summary(
+    **{name: getattr(SUMMARY, name) for name in SUMMARY.__struct_fields__}
+    | {"change": "0.00", "change_percent": "0.00", "open": None, "high": None, "low": None, "volume": "0"}
+)
 ACCOUNT = AccountShown(
     account="demo",
     balances=[BalanceShown(asset="USD", available="1000000.00", reserved="5.00", total="1000005.00", seq=3)],
@@ -95,12 +100,15 @@ NOBODY = AccountShown(account="demo", balances=[], open_orders=[], ended_orders=
 LEVELS = [Level(price="1234.00", quantity="10", total="10", share=100)]
 CASES: list[tuple[str, dict[str, Any], str]] = [
     ("status", {"freshness": Freshness(live=True, age_ms=1, reason="")}, "Live"),
-    ("status", {"freshness": Freshness(live=False, age_ms=12_000, reason="Redis is gone")}, "12 seconds old: Redis is gone"),
+    ("status", {"freshness": Freshness(live=False, age_ms=12_000, reason="Redis is gone")}, "Data is old: Redis is gone (for 12 seconds)"),
     ("status", {"freshness": Freshness(live=False, age_ms=None, reason="")}, "No data yet"),
     ("markets", {"summaries": [SUMMARY, NEW, FLAT]}, "1,234.50"),
     ("markets", {"summaries": []}, "No symbols are listed yet"),
     ("summary", {"summary": SUMMARY}, "\N{MINUS SIGN}1.25"),
     ("summary", {"summary": NEW}, "No trades yet"),
+    ("summary", {"summary": MIDNIGHT}, "0.00"),
+    ("markets", {"summaries": [MIDNIGHT]}, "1,234.50"),
+    ("notice", {"notice": "<b>", "tone": "good"}, "<b>"),
     ("ladder", {"depth": Depth(symbol="A", seq=1, time_ms=0, bids=LEVELS, asks=LEVELS)}, "1,234.00"),
     ("ladder", {"depth": Depth(symbol="A", seq=0, time_ms=0, bids=[], asks=[])}, "No asks"),
     (
@@ -143,6 +151,15 @@ def test_a_partial_is_one_element_that_says_what_there_is(name: str, context: di
     roots = Roots(RENDERER.partial(name, **context))
     assert [(root["id"], root["hx-swap-oob"]) for root in roots.found] == [(name, "morph")]
     assert words in roots.text
+
+
+def test_what_a_screen_reader_says_of_the_status_does_not_change_with_its_age() -> None:
+    def said(age_ms: int) -> list[str]:
+        html = RENDERER.partial("status", freshness=Freshness(live=False, age_ms=age_ms, reason="Redis is gone"))
+        assert html.count("role=") == 1
+        return re.findall(r'role="status">(.*?)</span>', html)
+
+    assert said(5_000) == said(6_000) == ["<strong>Data is old</strong>: Redis is gone"]
 
 
 def test_every_partial_is_among_the_cases() -> None:
