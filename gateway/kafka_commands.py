@@ -25,6 +25,7 @@ from exchange.packets import encode
 from exchange.topics import ACCOUNT_INBOX, topic_name
 from gateway.ports import NotTaken, UnknownOutcome
 from gateway.tasks import stop
+from wire.probe import listens
 
 PROBE_S: Final = 0.5
 CONNECT_MS: Final = 2_000
@@ -96,9 +97,11 @@ class KafkaCommands:
         try:
             sent = self._producer.send(self._topic, encode(command), key=key)
         except (AttributeError, KafkaError) as error:  # the producer was dropped meanwhile, or found no partition
-            raise NotTaken(f"the exchange cannot be reached now: nothing was sent ({error})") from error
+            _LOG.warning("a command was not taken: %r", error)
+            raise NotTaken("the exchange cannot be reached now: nothing was sent") from error
         if sent.failed():  # at once, so it was never handed to the broker
-            raise NotTaken(f"the exchange cannot take it now: nothing was sent ({sent.exception})")
+            _LOG.warning("a command was not taken: %r", sent.exception)
+            raise NotTaken("the exchange cannot take it now: nothing was sent")
         sent.add_callback(lambda _: loop.call_soon_threadsafe(_tell, acknowledged, None))
         sent.add_errback(lambda error: loop.call_soon_threadsafe(_tell, acknowledged, error))
 
@@ -106,7 +109,7 @@ class KafkaCommands:
         """Keep `available` true to what is, and a producer at hand."""
         while True:
             was = self._reachable
-            self._reachable = await self._answers()
+            self._reachable = await asyncio.to_thread(listens, self._servers, PROBE_S)
             if was != self._reachable:
                 _LOG.log(logging.INFO if self._reachable else logging.WARNING,
                          "Kafka at %s %s", self._servers, "answers" if self._reachable else "does not answer")  # fmt: skip
@@ -119,17 +122,6 @@ class KafkaCommands:
                 except KafkaError as error:
                     _LOG.warning("Kafka at %s cannot be written: %r", self._servers, error)
             await asyncio.sleep(PROBE_S)
-
-    async def _answers(self) -> bool:
-        """Say whether one of the brokers takes a connection."""
-        for server in self._servers.split(","):
-            host, _, port = server.strip().rpartition(":")
-            with suppress(OSError, TimeoutError):
-                async with asyncio.timeout(PROBE_S):
-                    _, writer = await asyncio.open_connection(host.strip("[]"), int(port))
-                writer.close()
-                return True
-        return False
 
     def _connect(self) -> None:
         self._producer = KafkaProducer(
