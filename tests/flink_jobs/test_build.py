@@ -72,7 +72,12 @@ def test_matching_on_flink_equals_the_books_alone():
     )
     rows = run_on_flink(matching.JOB, texts)
     assert rows == run_purely(book_host("replay", 4), topics.BOOK_INBOX, texts)
-    assert {row[0] for row in rows} == {"test.trades", "test.book-deltas", "test.dead-letters"}
+    assert {row[0] for row in rows} == {
+        "test.trades",
+        "test.book-deltas",
+        "test.book-snapshots",
+        "test.dead-letters",
+    }
     raw = [decode_dead_letters(row[2].encode())[0].raw for row in rows if row[0] == "test.dead-letters"]
     assert raw[0] == b"\xff\xfe not a packet", "bytes that are no UTF-8 arrive as they were"
 
