@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 import msgspec
 import redis
@@ -44,7 +44,9 @@ TIMEOUT_S: Final = 2.0
 CONNECTIONS_MAX: Final = 32
 ATTEMPTS_MAX: Final = 5
 
-T = TypeVar("T")
+UNREACHABLE: Final = (redis.RedisError, OSError)
+"""What a client that has lost its server may raise, while it reconnects, too."""
+
 Read = Callable[[GenerationKeys], list[tuple[Any, ...]]]
 
 _market = msgspec.json.Decoder(MarketRow).decode
@@ -83,7 +85,7 @@ class RedisViews:
         """Say whether the views are those of now."""
         try:
             stored, generation = await self._redis.mget(self._keys.beat, self._keys.generation)
-        except redis.RedisError:
+        except UNREACHABLE:
             return self._stale("the market data cannot be read: Redis does not answer")
         if stored is None:
             return self._stale("the views are not built yet: no projector has been at work")
@@ -265,7 +267,7 @@ class RedisViews:
                 pipe.get(self._keys.generation)
                 try:
                     answers: list[Any] = await pipe.execute()
-                except redis.RedisError as error:
+                except UNREACHABLE as error:
                     raise ViewsUnavailable("the market data cannot be read: Redis does not answer") from error
             *found, generation = answers
             if generation is None:
