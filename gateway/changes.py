@@ -66,7 +66,7 @@ class RedisChanges:
             try:
                 await self._hear()
                 lost = "no word of changes"
-            except redis.RedisError as error:
+            except (redis.RedisError, OSError) as error:
                 lost = f"Redis: {error}"
             except msgspec.MsgspecError as error:
                 lost = f"not a word of changes: {error}"
