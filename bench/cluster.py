@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from exchange import topics
 from openbell import stack as local
@@ -74,12 +75,19 @@ class Cluster:
 
 
 @contextmanager
-def cluster() -> Iterator[Cluster]:
+def started(*, jobs: bool, **settings: Any) -> Iterator[local.Stack]:
     """Start a stack of two TaskManagers on free ports and in a temporary folder; jars come from the usual place."""
     jars = Settings.from_mapping({}).jars
     with tempfile.TemporaryDirectory(prefix="openbell-bench-") as folder:
-        settings = Settings(home=Path(folder) / "home", jars=jars, page="off")
+        wanted = Settings(home=Path(folder) / "home", jars=jars, **settings)
         try:
-            yield Cluster(local.up(settings, jobs=False))
+            yield local.up(wanted, jobs=jobs)
         finally:
-            local.down(settings, savepoints=False)
+            local.down(wanted, savepoints=False)
+
+
+@contextmanager
+def cluster() -> Iterator[Cluster]:
+    """Start a stack without jobs and without the page."""
+    with started(jobs=False, page="off") as stack:
+        yield Cluster(stack)

@@ -12,14 +12,11 @@ import http.client
 import json
 import multiprocessing
 import shutil
-import tempfile
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from itertools import pairwise
-from pathlib import Path
 from typing import Any
 from urllib.request import urlopen
 
@@ -29,7 +26,7 @@ from playwright.sync_api import sync_playwright
 from websockets.asyncio.client import connect
 
 from bench import flow
-from bench.cluster import SHARDS
+from bench.cluster import SHARDS, started
 from bench.latency import Latency
 from bench.machine import percentile
 from exchange import messages as m
@@ -42,8 +39,6 @@ from exchange.packets import (
     decode_trades,
 )
 from gateway.keys import Keys, MarketRow
-from openbell import stack as local
-from openbell.settings import Settings
 from openbell.stack import Stack
 from openbell.supervise.processes import wait_until
 from wire.reader import Reader
@@ -85,22 +80,16 @@ OBSERVE = """() => {
 @contextmanager
 def market() -> Iterator[Stack]:
     """Start a whole stack with a live venue, one symbol listed and the demo account funded."""
-    jars = Settings.from_mapping({}).jars
-    with tempfile.TemporaryDirectory(prefix="openbell-bench-") as folder:
-        settings = replace(Settings(home=Path(folder) / "home", jars=jars), venue="bench", clock="live")
-        try:
-            stack = local.up(settings)
-            listed = flow.instrument(SYMBOL)
-            with PacketWriter(stack.bootstrap_servers, stack.venue) as writer:
-                writer.send(topics.BOOK_INBOX, SYMBOL, [m.ListInstrument(key=SYMBOL, instrument=listed)])
-                for shard in map(str, range(SHARDS)):
-                    writer.send(topics.ACCOUNT_INBOX, shard, [m.ListInstrument(key=shard, instrument=listed)])
-            balances = f"{stack.page_url}/api/native/balances"
-            if not wait_until(lambda: len(_get(balances)) > 1, 60, every=0.2):
-                raise TimeoutError("the demo account was not funded within 60 s")
-            yield stack
-        finally:
-            local.down(settings, savepoints=False)
+    with started(jobs=True, venue="bench", clock="live") as stack:
+        listed = flow.instrument(SYMBOL)
+        with PacketWriter(stack.bootstrap_servers, stack.venue) as writer:
+            writer.send(topics.BOOK_INBOX, SYMBOL, [m.ListInstrument(key=SYMBOL, instrument=listed)])
+            for shard in map(str, range(SHARDS)):
+                writer.send(topics.ACCOUNT_INBOX, shard, [m.ListInstrument(key=shard, instrument=listed)])
+        balances = f"{stack.page_url}/api/native/balances"
+        if not wait_until(lambda: len(_get(balances)) > 1, 60, every=0.2):
+            raise TimeoutError("the demo account was not funded within 60 s")
+        yield stack
 
 
 def order_to_paint(stack: Stack, rate: int, seconds: int) -> list[Latency]:

@@ -22,7 +22,8 @@ from gateway.render import Renderer
 from gateway.security import Guard
 from gateway.services import GatewaySettings, Services
 from gateway.tasks import stop
-from gateway.trading import TradingService, wall_ms
+from gateway.trading import TradingService
+from wire.clock import wall_ms
 
 BODY_MAX: Final = 65_536
 """Greatest size of a request's body, in bytes."""

@@ -17,7 +17,6 @@ from exchange.errors import InvalidPacket
 from exchange.host import Record
 from exchange.messages import BookSnapshot, Message
 from exchange.packets import PacketDecoder, decode_book_deltas, decode_book_snapshots
-from exchange.topics import topic_name
 from wire.reader import Offsets, Reader
 
 FIRST_STEP: Final = 2_000
@@ -49,7 +48,6 @@ def first_offsets(
     bootstrap_servers: str, venue: str, newest: Snapshots, partitions: dict[str, int], alive: Alive = lambda: None
 ) -> Offsets:
     """Return the offset of each partition of `book-deltas` from which on nothing is missing after the snapshots."""
-    topic = topic_name(venue, topics.BOOK_DELTAS)
     wanted: defaultdict[int, set[str]] = defaultdict(set)
     for symbol, partition in partitions.items():
         wanted[partition].add(symbol)
@@ -59,7 +57,6 @@ def first_offsets(
         return {
             name: _first_offset(reader, name, start[name], end, {s: newest[s].delta for s in wanted[name[1]]}, alive)
             for name, end in ends.items()
-            if name[0] == topic
         }
 
 
@@ -67,11 +64,11 @@ def _first_offset(
     reader: Reader, name: tuple[str, int], start: int, end: int, after: dict[str, int], alive: Alive
 ) -> int:
     """Look for the greatest offset of one partition that will do; `after` has each symbol's last delta in its snapshot."""
+    if 0 in after.values():
+        return start
     missing = dict(after)
     step, upper = FIRST_STEP, end
     while missing and upper > start:
-        if 0 in missing.values():
-            return start
         lower = max(start, upper - step)
         for key, lowest in _lowest_numbers(reader, name, lower, upper, alive).items():
             if lowest <= missing.get(key, 0) + 1:

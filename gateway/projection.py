@@ -31,6 +31,7 @@ from exchange.messages import (
     OrderFilled,
     Trade,
 )
+from exchange.packets import PacketDecoder
 from exchange.statement import OrderLine, answered
 from exchange.topics import topic_name
 from exchange.views import MarketView
@@ -84,11 +85,17 @@ class Projection:
         self.markets: dict[str, MarketView] = {}
         self.candles: dict[tuple[str, str], Candle] = {}
         self.open: dict[str, dict[int, OrderLine]] = {}
-        self.seen = {topic: Inbound() for topic in TOPICS if topic != topics.BOOK_SNAPSHOTS}
         self.offsets: dict[tuple[str, int], int] = {}
         self.messages = 0
         self.refused = 0
         self._load_orders = load_orders
+        self._folds: dict[str, tuple[PacketDecoder[Any], Callable[[Any], None]]] = {
+            topics.BOOK_DELTAS: (packets.decode_book_deltas, self._delta),
+            topics.TRADES: (packets.decode_trades, self._trade),
+            topics.ORDER_REPORTS: (packets.decode_order_reports, self._report),
+            topics.ACCOUNT_UPDATES: (packets.decode_account_updates, self._update),
+        }
+        self.seen = {topic: Inbound() for topic in self._folds}
         self._names = {topic_name(venue, topic): topic for topic in TOPICS}
         self._forget()
 
@@ -118,21 +125,14 @@ class Projection:
         self._moved.add((record.topic, record.partition))
 
     def _take(self, topic: str, record: Record) -> None:
-        if topic == topics.BOOK_SNAPSHOTS:
+        if topic == topics.BOOK_SNAPSHOTS:  # no channel: of these, the log need keep only the last
             for snapshot in packets.decode_book_snapshots(record.value):
-                self._snapshot(snapshot)
-        elif topic == topics.BOOK_DELTAS:
-            for delta in fresh(self.seen[topic], [record], packets.decode_book_deltas):
-                self._delta(delta)
-        elif topic == topics.TRADES:
-            for trade in fresh(self.seen[topic], [record], packets.decode_trades):
-                self._trade(trade)
-        elif topic == topics.ORDER_REPORTS:
-            for report in fresh(self.seen[topic], [record], packets.decode_order_reports):
-                self._report(report)
-        else:
-            for update in fresh(self.seen[topic], [record], packets.decode_account_updates):
-                self._update(update)
+                self.begin(snapshot)
+            return
+        decode, fold = self._folds[topic]
+        for message in fresh(self.seen[topic], [record], decode):
+            self.messages += 1
+            fold(message)
 
     def start_at(self, offsets: dict[tuple[str, int], int]) -> None:
         """Take note of where reading begins, so that it is stored even if nothing comes."""
@@ -140,10 +140,6 @@ class Projection:
         self._moved |= set(offsets)
 
     def begin(self, snapshot: BookSnapshot) -> None:
-        """Let a book begin at a snapshot: only deltas after it count."""
-        self._snapshot(snapshot)
-
-    def _snapshot(self, snapshot: BookSnapshot) -> None:
         """Take note of what is traded; a snapshot that is ahead of the deltas read so far stands for those in between."""
         symbol = snapshot.symbol
         self.messages += 1
@@ -160,12 +156,10 @@ class Projection:
             self._levels[symbol] = {}
 
     def _delta(self, delta: BookDelta) -> None:
-        self.messages += 1
         self._market(delta.symbol).delta(delta)
         self._levels[delta.symbol][delta.side, delta.price] = delta.quantity
 
     def _trade(self, trade: Trade) -> None:
-        self.messages += 1
         symbol = trade.symbol
         self._market(symbol).trade(trade)
         self._traded[symbol].append(
@@ -180,7 +174,6 @@ class Projection:
             self._candled[symbol, span, start_ms] = candle
 
     def _report(self, report: Any) -> None:
-        self.messages += 1
         account = report.account
         if type(report) is OrderAccepted:
             line = self._open_orders(account)[report.order_id] = OrderLine.opened(report)
@@ -196,7 +189,6 @@ class Projection:
         self._answer(report)
 
     def _update(self, update: Any) -> None:
-        self.messages += 1
         if type(update) is BalanceChanged:
             self._balances[update.account][update.asset] = BalanceRow(update.available, update.reserved, update.seq)
         self._answer(update)

@@ -14,7 +14,6 @@ import signal
 import sys
 import time
 from collections.abc import Sequence
-from types import FrameType
 from typing import Final
 from uuid import uuid4
 
@@ -28,6 +27,7 @@ from gateway.beginning import first_offsets, last_snapshots
 from gateway.keys import Beat
 from gateway.projection import TOPICS, Projection
 from gateway.store import Displaced, Store, new_generation
+from wire.clock import wall_ms
 from wire.errors import NotReachableError, WireError
 from wire.probe import listens
 from wire.reader import Offsets, Reader
@@ -89,7 +89,7 @@ class Projector:
             self._rebuild = True
 
     def stop(self, *_: object) -> None:
-        """End after the batch in hand."""
+        """End after the batch in hand. May handle a signal."""
         self.stopped = True
 
     # The work
@@ -221,11 +221,6 @@ class Projector:
             LOG.info("Redis is away; the lease will expire by itself")
 
 
-def wall_ms() -> int:
-    """Return the time now."""
-    return time.time_ns() // 1_000_000
-
-
 def _left(offsets: Offsets, ends: Offsets) -> int:
     return sum(max(0, end - offsets[name]) for name, end in ends.items())
 
@@ -255,13 +250,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(asctime)s %(levelname)s %(message)s")
     LOG.setLevel(logging.INFO)
     logging.getLogger("kafka").setLevel(logging.ERROR)  # the projector says itself, once, what keeps it waiting
-
-    def stop(number: int, frame: FrameType | None) -> None:
-        del number, frame
-        projector.stop()
-
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, stop)
+        signal.signal(number, projector.stop)
     projector.run(rebuild=given.rebuild)
 
 

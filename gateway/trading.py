@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import time
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Final
@@ -23,6 +22,7 @@ from exchange.messages import CancelOrder, PlaceOrder, RejectReason
 from gateway.ports import Changed, Commands, NotTaken, UnknownOutcome, Views, ViewsUnavailable
 from gateway.shown import Answer, OrderShown, Outcome, Shown
 from gateway.tickets import new_request_id
+from wire.clock import wall_ms
 
 ANSWER_S: Final = 5.0
 """How long a request waits for its outcome."""
@@ -70,11 +70,6 @@ REFUSALS: Final[dict[RejectReason, Refusal]] = {
     "UNKNOWN_ORDER": Refusal(sentence="There is no such open order.", field="order_id"),
     "UNKNOWN_SYMBOL": Refusal(sentence="The exchange does not trade this symbol.", field="symbol"),
 }
-
-
-def wall_ms() -> int:
-    """Return the time now."""
-    return time.time_ns() // 1_000_000
 
 
 class TradingService:

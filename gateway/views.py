@@ -35,6 +35,7 @@ from gateway.shown import (
     Summary,
     TradeShown,
 )
+from wire.clock import wall_ms
 
 BEAT_MAX_MS: Final = 3_000
 """A projector that has not been heard of for so long is taken to be down."""
@@ -61,7 +62,7 @@ _instrument = msgspec.json.Decoder(Instrument).decode
 class RedisViews:
     """The views of one venue. Implements `ports.Views`."""
 
-    def __init__(self, url: str, venue: str, now_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000) -> None:
+    def __init__(self, url: str, venue: str, now_ms: Callable[[], int] = wall_ms) -> None:
         pool = BlockingConnectionPool.from_url(
             url,
             max_connections=CONNECTIONS_MAX,

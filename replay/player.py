@@ -8,7 +8,6 @@ in the log where that ends, sends the rest.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterable
 from typing import Any, Final, Protocol
 
@@ -21,14 +20,10 @@ from replay.history import History
 from replay.orders import Paper, listings, setup, steps
 from replay.pace import Pace, Stop
 from replay.plan import Plan
+from wire.clock import wall_ms
 
 DAYS_TOGETHER: Final = 20
 """How many days leave together when there is no pace to keep."""
-
-
-def wall_ms() -> int:
-    """Return the wall's time, at which commands are created."""
-    return time.time_ns() // 1_000_000
 
 
 class Writer(Protocol):

@@ -116,6 +116,7 @@ def _send(flow: Flow, bootstrap_servers: str, venue: str, packet: int, rate: flo
 
     from generator.flow import events, setup
     from generator.sender import TURN_MAX, grouped, paced
+    from wire.clock import wall_ms
     from wire.writer import PacketWriter
 
     sent = records = 0
@@ -124,11 +125,11 @@ def _send(flow: Flow, bootstrap_servers: str, venue: str, packet: int, rate: flo
         Progress(console=ERR, disable=not ERR.is_terminal, transient=True) as progress,
     ):
         task = progress.add_task("sending orders", total=flow.orders)
-        for (topic, key), messages in _turns(grouped(setup(flow, _now_ms), TURN_MAX)):
+        for (topic, key), messages in _turns(grouped(setup(flow, wall_ms), TURN_MAX)):
             sent += len(messages)
             records += writer.send(topic, key, messages)
         writer.flush()
-        flowing = events(flow, _now_ms)
+        flowing = events(flow, wall_ms)
         turns = paced(flowing, rate, lambda: stop.asked) if rate else grouped(flowing, TURN_MAX)
         for (topic, key), messages in _turns(turns):
             sent += len(messages)
@@ -142,10 +143,6 @@ def _send(flow: Flow, bootstrap_servers: str, venue: str, packet: int, rate: flo
 def _turns(turns: Iterable[dict[tuple[str, str], list[Any]]]) -> Iterator[tuple[tuple[str, str], list[Any]]]:
     for turn in turns:
         yield from turn.items()
-
-
-def _now_ms() -> int:
-    return time.time_ns() // 1_000_000
 
 
 def _zero() -> int:
