@@ -2,7 +2,8 @@
 
 Theory of operation: commands go one way and outcomes come back another, so a request is known by its id. Before a command is written,
 the outcome that the views already have of its id is looked up; only one that differs is an answer to this command. So sending
-a request again under its id gives the first outcome again. Whether an order is the one that stands under its id is told by its content,
+a request again under its id gives the first outcome again. That an order is admitted already can be told before its book has answered;
+then the order itself is waited for, so that whoever has the answer finds the order in the views, too. Whether an order is the one that stands under its id is told by its content,
 since an outcome may tell of several commands with that id at once. All outcomes that are waited for are read together, whenever the
 account has changed, and every `REREAD_S` in case word of a change was lost.
 """
@@ -72,6 +73,25 @@ REFUSALS: Final[dict[RejectReason, Refusal]] = {
 }
 
 
+class _Waiter:
+    """A request that waits: its id, the outcome that was known of it before, and an answer that still lacks its order."""
+
+    def __init__(self, request_id: str, before: Outcome | None) -> None:
+        self.request_id = request_id
+        self.before = before
+        self.answered: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+        self.without_order: Answer | None = None
+
+    def take(self, answer: Answer) -> None:
+        """Take what the views now have of the request, if it is news."""
+        if answer.outcome == self.before or self.answered.done():
+            return
+        if answer.outcome.order_id and answer.order is None and answer.refusal is None:
+            self.without_order = answer
+        else:
+            self.answered.set_result(answer)
+
+
 class TradingService:
     """Trades for `account`, as long as `run` runs. `now_ms` is the time that commands are stamped with."""
 
@@ -91,8 +111,7 @@ class TradingService:
         self._views = views
         self._answer_s = answer_s
         self._waiting_max = waiting_max
-        self._waiting: dict[asyncio.Future[Answer], tuple[str, Outcome | None]] = {}
-        """Who waits, for which request, and the outcome that was known of it before."""
+        self._waiting: set[_Waiter] = set()
         self._asked = asyncio.Event()
         self._changed = asyncio.Event()
 
@@ -142,17 +161,19 @@ class TradingService:
         if not new_id:
             with suppress(ViewsUnavailable):  # the exchange takes orders whether or not they can be seen
                 before = await self.answer(command.request_id)
-        waiter: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
-        self._waiting[waiter] = (command.request_id, before.outcome if before else None)
+        waiter = _Waiter(command.request_id, before.outcome if before else None)
+        self._waiting.add(waiter)
         try:
             await self._commands.write(command)
             self._asked.set()
             async with asyncio.timeout(self._answer_s):
-                return await waiter
+                return await waiter.answered
         except TimeoutError:
+            if waiter.without_order is not None:  # an order that ended too long ago for the views to have it
+                return waiter.without_order
             raise UnknownOutcome("the request was sent, but the exchange has not answered yet") from None
         finally:
-            del self._waiting[waiter]
+            self._waiting.remove(waiter)
 
     async def run(self) -> None:
         """Read what is waited for, for ever."""
@@ -173,12 +194,12 @@ class TradingService:
 
     async def _read(self) -> None:
         """Read what is waited for, all of it at once, and tell those whose outcome is there."""
-        asked = {request_id for request_id, _ in self._waiting.values()}
+        asked = {waiter.request_id for waiter in self._waiting}
         answers = await self._views.answers(self.account, list(asked))
-        for waiter, (request_id, before) in self._waiting.items():
-            answer = answers.get(request_id)
-            if answer is not None and answer.outcome != before and not waiter.done():
-                waiter.set_result(answer)
+        for waiter in self._waiting:
+            answer = answers.get(waiter.request_id)
+            if answer is not None:
+                waiter.take(answer)
 
 
 def _is_of(shown: OrderShown, asked: PlaceOrder, instrument: Instrument) -> bool:

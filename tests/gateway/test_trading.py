@@ -9,6 +9,8 @@ from typing import Any, get_args
 import pytest
 
 from exchange.messages import Deposit, PlaceOrder, RejectReason
+from exchange.packets import decode_book_inbox
+from exchange.topics import BOOK_INBOX
 from gateway.ports import Changed, NotTaken, UnknownOutcome, ViewsUnavailable
 from gateway.shown import Answer
 from gateway.tasks import stop
@@ -192,6 +194,49 @@ def test_an_id_that_a_deposit_has_used_is_a_duplicate_however_often_it_is_tried(
         return [(await desk.service.place(desk.order("fund8"))).refusal for _ in range(2)]
 
     assert at(desk, scenario) == ["DUPLICATE", "DUPLICATE"]
+
+
+def _with_the_book_behind(desk: Desk) -> Callable[[], None]:
+    """Place an order that its account has admitted and its book not yet taken; return what lets the book take it."""
+    venue = desk.floor.projected.venue
+    book = venue.hosts.pop(BOOK_INBOX)
+    desk.floor.projected.order(ACCOUNT, "buy", 5_000, 3, request_id="r")
+
+    def catch_up() -> None:
+        venue.hosts[BOOK_INBOX] = book
+        venue.write(BOOK_INBOX, "AAPLUSD", decode_book_inbox(venue.written[BOOK_INBOX].pop()))
+        desk.floor.projected.project()
+
+    return catch_up
+
+
+def test_a_repeat_that_overtakes_the_books_answer_waits_for_the_order(redis_url: str, venue: str) -> None:
+    desk = Desk(redis_url, venue)
+
+    async def scenario() -> tuple[bool, Answer]:
+        catch_up = _with_the_book_behind(desk)
+        asked = asyncio.create_task(desk.service.place(desk.order()))
+        await until(lambda: bool(desk.commands.written))
+        await until(lambda: any(waiter.without_order for waiter in desk.service._waiting))
+        early = asked.done()
+        catch_up()
+        return early, await asked
+
+    early, answer = at(desk, scenario)
+    assert not early
+    assert answer.order is not None
+    assert (answer.refusal, answer.order.state) == (None, "OPEN")
+
+
+def test_a_repeat_of_an_order_that_no_view_has_is_answered_without_it(redis_url: str, venue: str) -> None:
+    desk = Desk(redis_url, venue, answer_s=0.2)
+
+    async def scenario() -> Answer:
+        _with_the_book_behind(desk)
+        return await desk.service.place(desk.order())
+
+    answer = at(desk, scenario)
+    assert (answer.refusal, answer.order, answer.outcome.state) == (None, None, "ACCEPTED")
 
 
 def test_those_who_wait_are_read_for_again_after_whatever_went_wrong(
