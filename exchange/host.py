@@ -29,7 +29,11 @@ DETAIL_MAX = 300
 Make: TypeAlias = Callable[[str, Entries | None], Machine]
 Load: TypeAlias = Callable[[], Entries]
 
-_OPERATOR = (m.Resume, m.ListInstrument)
+_OPERATOR = frozenset(
+    (
+        m.Resume, m.ListInstrument, m.Delist, m.SetPhase, m.CancelSymbol, m.BustTrade, m.SetFees, m.SetLimits, m.SetKillSwitch,
+    )
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)

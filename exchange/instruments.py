@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import Annotated
+from typing import Annotated, Literal, TypeAlias
 
 import msgspec
 from msgspec import Meta
@@ -14,6 +14,8 @@ from exchange.money import from_units, minor_step, to_units
 Symbol = Annotated[str, Meta(pattern=r"^[A-Z0-9._-]{1,32}\Z")]
 Asset = Annotated[str, Meta(pattern=r"^[A-Z0-9._]{1,16}\Z")]
 Scale = Annotated[int, Meta(ge=0, le=12)]
+
+Rule: TypeAlias = Literal["price-time", "pro-rata", "exact", "equal-quantity"]
 
 WORTH_MAX = 2**20
 """Greatest number of minor units that one tick times one lot, or one lot, may be worth."""
@@ -56,6 +58,16 @@ class Instrument(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
         """Minor units of `quote` that one lot costs at a price of one tick."""
         return _notional_units(self.symbol, self.tick, self.lot, self.quote_scale)
 
+    def continues(self, before: Instrument) -> bool:
+        """Say whether this is the same instrument, at most with another tick or lot."""
+        return (self.symbol, self.base, self.quote, self.base_scale, self.quote_scale) == (
+            before.symbol,
+            before.base,
+            before.quote,
+            before.base_scale,
+            before.quote_scale,
+        )
+
     def agrees_with(self, other: Instrument) -> bool:
         """Say whether both count the assets that they share in the same minor units."""
         scales = {self.base: self.base_scale, self.quote: self.quote_scale}
@@ -79,6 +91,24 @@ class Instrument(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     def quantity_text(self, lots: int) -> str:
         """Write a quantity in lots as a decimal string."""
         return from_units(lots, self.lot)
+
+
+class Rules(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """How a listed instrument is traded; docs/MATCHING.md says what each does. 0 switches a rule off.
+
+    `matching` says who trades with whom; `top_order` and `minimum_lots` go with pro-rata, `window_ms` with equal-quantity. Collar and band
+    are in millionths of the reference price; a trade beyond the band interrupts the market for `interruption_ms`.
+    `order_by_order` publishes every resting order, without its owner.
+    """
+
+    matching: Rule = "price-time"
+    top_order: bool = False
+    minimum_lots: Annotated[int, Meta(ge=0, le=2**40)] = 0
+    window_ms: Annotated[int, Meta(ge=0, le=2**53 - 1)] = 0
+    collar_ppm: Annotated[int, Meta(ge=0, le=1_000_000)] = 0
+    band_ppm: Annotated[int, Meta(ge=0, le=1_000_000)] = 0
+    interruption_ms: Annotated[int, Meta(ge=1, le=86_400_000)] = 120_000
+    order_by_order: bool = False
 
 
 @lru_cache(maxsize=65_536)

@@ -15,6 +15,7 @@ ACCOUNT_UPDATES: Final = "account-updates"
 TRADES: Final = "trades"
 BOOK_DELTAS: Final = "book-deltas"
 BOOK_SNAPSHOTS: Final = "book-snapshots"
+BOOK_ORDERS: Final = "book-orders"
 MARKET_DATA: Final = "market-data"
 DEAD_LETTERS: Final = "dead-letters"
 
@@ -26,6 +27,7 @@ ALL: Final = (
     TRADES,
     BOOK_DELTAS,
     BOOK_SNAPSHOTS,
+    BOOK_ORDERS,
     MARKET_DATA,
     DEAD_LETTERS,
 )

@@ -7,7 +7,7 @@ from flink_jobs.job import MachineJob, parse_venue
 JOB = MachineJob(
     "accounts",
     topics.ACCOUNT_INBOX,
-    (topics.BOOK_INBOX, topics.ORDER_REPORTS, topics.ACCOUNT_UPDATES, topics.DEAD_LETTERS),
+    (topics.BOOK_INBOX, topics.ORDER_REPORTS, topics.ACCOUNT_UPDATES, topics.ACCOUNT_INBOX, topics.DEAD_LETTERS),
     accounts_host,
 )
 build = JOB.build

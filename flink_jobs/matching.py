@@ -11,6 +11,7 @@ JOB = MachineJob(
         topics.TRADES,
         topics.BOOK_DELTAS,
         topics.BOOK_SNAPSHOTS,
+        topics.BOOK_ORDERS,
         topics.ACCOUNT_INBOX,
         topics.BOOK_INBOX,
         topics.DEAD_LETTERS,

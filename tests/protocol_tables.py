@@ -10,6 +10,7 @@ import msgspec
 
 from exchange import messages as m
 from exchange import topics
+from exchange.instruments import Instrument, Rules
 
 PROTOCOL = Path(__file__).parents[1] / "docs" / "PROTOCOL.md"
 BEGIN, END = "<!-- tables: begin -->", "<!-- tables: end -->"
@@ -20,11 +21,16 @@ CARRIED: dict[str, tuple[Any, ...]] = {
     topics.ORDER_REPORTS: get_args(m.OrderReport),
     topics.ACCOUNT_UPDATES: get_args(m.AccountUpdate),
     topics.TRADES: (m.Trade,),
-    topics.BOOK_DELTAS: (m.BookDelta,),
+    topics.BOOK_DELTAS: get_args(m.BookEvent),
     topics.BOOK_SNAPSHOTS: (m.BookSnapshot,),
+    topics.BOOK_ORDERS: (m.OrderDelta,),
     topics.MARKET_DATA: (m.Bar,),
     topics.DEAD_LETTERS: (m.DeadLetter,),
 }
+PARTS = (m.Conditions, m.Leg, m.Limits, m.FeeTier, Instrument, Rules)
+"""What messages are made of that are no messages themselves."""
+CLOSED = ("RejectReason", "CancelReason")
+"""Closed lists that are too long for a table."""
 
 
 def kinds() -> list[Any]:
@@ -40,16 +46,23 @@ def tables() -> str:
         parts.append(f"| `{topic}` | {', '.join(f'[{kind.__name__}](#{kind.__name__.lower()})' for kind in carried)} |")
     parts += ["", "## Messages", ""]
     for kind in kinds():
-        parts += [f"### {kind.__name__}", "", " ".join(inspect.cleandoc(kind.__doc__ or "").split()), ""]
-        parts += ["| field | type | when absent |", "|---|---|---|"]
-        for field in msgspec.structs.fields(kind):
-            default = "required" if field.required else f"`{msgspec.json.encode(field.default).decode()}`"
-            parts.append(f"| `{field.encode_name}` | {describe(msgspec.inspect.type_info(field.type))} | {default} |")
-        parts.append("")
+        parts += _table(kind)
+    parts += ["## Parts of messages", ""]
+    for kind in PARTS:
+        parts += _table(kind)
     parts += ["## Closed lists", ""]
-    for name in ("RejectReason", "CancelReason"):
+    for name in CLOSED:
         parts += [f"`{name}`: {', '.join(f'`{word}`' for word in get_args(getattr(m, name)))}", ""]
     return "\n".join(parts)
+
+
+def _table(kind: Any) -> list[str]:
+    rows = [f"### {kind.__name__}", "", " ".join(inspect.cleandoc(kind.__doc__ or "").split()), ""]
+    rows += ["| field | type | when absent |", "|---|---|---|"]
+    for field in msgspec.structs.fields(kind):
+        default = "required" if field.required else f"`{msgspec.json.encode(field.default).decode()}`"
+        rows.append(f"| `{field.encode_name}` | {describe(msgspec.inspect.type_info(field.type))} | {default} |")
+    return [*rows, ""]
 
 
 def describe(kind: Any) -> str:  # noqa: C901, PLR0911
@@ -60,18 +73,21 @@ def describe(kind: Any) -> str:  # noqa: C901, PLR0911
     if isinstance(kind, inspected.IntType):
         if kind.ge is None:
             return "integer"
-        return f"integer, {kind.ge:,} to {kind.le:,}" if kind.le is not None else f"integer, from {kind.ge}"
+        most = kind.lt - 1 if kind.lt is not None else kind.le
+        return f"integer, {kind.ge:,} to {most:,}" if most is not None else f"integer, from {kind.ge}"
+    if isinstance(kind, inspected.BoolType):
+        return "true or false"
     if isinstance(kind, inspected.StrType):
         if kind.pattern:
             return f"string, `{kind.pattern}`"
         return f"string, {kind.min_length} to {kind.max_length} characters" if kind.max_length else "string"
     if isinstance(kind, inspected.LiteralType):
-        return "a `RejectReason`" if len(kind.values) > 8 else " or ".join(f"`{value}`" for value in kind.values)
+        closed = [name for name in CLOSED if sorted(get_args(getattr(m, name))) == sorted(kind.values)]
+        return f"a `{closed[0]}`" if closed else " or ".join(f"`{value}`" for value in kind.values)
     if isinstance(kind, inspected.UnionType):
         return " or ".join(describe(one) for one in kind.types if not isinstance(one, inspected.NoneType))
     if isinstance(kind, inspected.StructType):
-        fields = ", ".join(f"`{field.encode_name}`" for field in kind.fields)
-        return f"object with {fields}"
+        return f"[{kind.cls.__name__}](#{kind.cls.__name__.lower()})"
     if isinstance(kind, inspected.ListType):
         return f"array of {describe(kind.item_type)}"
     if isinstance(kind, inspected.TupleType):

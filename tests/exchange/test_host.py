@@ -185,7 +185,7 @@ def test_a_hole_that_lasts_raises_one_alert() -> None:
 
 def test_a_listing_that_becomes_another_instrument_is_a_dead_letter_and_halts_nothing() -> None:
     shop = accounts_shop()
-    other = Instrument(symbol=SYMBOL, base="AAPL", quote="USD", tick="0.05")
+    other = Instrument(symbol=SYMBOL, base="AAPL", quote="EUR")
     shop.take(m.ListInstrument(key="0", instrument=other, version=2))
     assert [letter.reason for letter in shop.letters()] == ["INVALID_PACKET"]
     assert shop.take(fill(1, 1)) == [
@@ -235,7 +235,7 @@ def test_an_order_that_is_on_the_book_already_halts_the_book_and_stays_on_it() -
 @pytest.mark.parametrize("before", [True, False], ids=["before", "after"])
 def test_an_operators_command_in_the_packet_that_breaks_is_no_way_to_get_stuck(before: bool) -> None:
     shop = accounts_shop()
-    other = Instrument(symbol=SYMBOL, base="AAPL", quote="USD", tick="0.05")
+    other = Instrument(symbol=SYMBOL, base="AAPL", quote="EUR")
     operator = (m.Resume(key="0"), m.ListInstrument(key="0", instrument=other, version=2))
     packet = (m.Resume(key="0"), fill(1, 9)) if before else (fill(1, 9), *operator)
     shop.take(*packet)
@@ -308,7 +308,7 @@ def test_a_record_under_the_key_of_nobody_leaves_no_machine_behind() -> None:
     assert host.machines == {}
 
 
-@pytest.mark.parametrize("changed", [{"tick": "0.05"}, {"quote": "EUR"}])
+@pytest.mark.parametrize("changed", [{"quote_scale": 3}, {"quote": "EUR"}])
 def test_a_book_refuses_to_be_listed_as_another_instrument(changed: dict[str, str]) -> None:
     host = book_host("live", 3)
     first = Instrument(symbol="AAPLUSD", base="AAPL", quote="USD")
@@ -322,4 +322,4 @@ def test_a_book_refuses_to_be_listed_as_another_instrument(changed: dict[str, st
         assert written == [topics.DEAD_LETTERS if instrument is other else topics.BOOK_SNAPSHOTS]
     book = host.machines["AAPLUSD"]
     assert isinstance(book, Book)
-    assert (book.listing, book.instrument) == (3, first)
+    assert (book.state.listing, book.state.instrument) == (3, first)

@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from exchange.ladder import Ladder, Order
+from exchange.book.ladder import Ladder, Order
 
 
 def order(number: int, price: int, leaves: int = 1) -> Order:
@@ -49,18 +49,6 @@ def test_an_order_leaves_from_anywhere_and_the_rest_keep_their_turn(leaving: int
     level = ladder.remove(orders[leaving - 1])
     assert queue(ladder, 100) == [number for number in (1, 2, 3) if number != leaving]
     assert level.total == 6 - leaving
-
-
-@pytest.mark.parametrize(
-    ("price", "quantity", "answer"),
-    [(101, 5, True), (101, 6, False), (100, 9, True), (100, 10, False), (102, 1, False)],
-)
-def test_what_is_fillable_counts_all_levels_within_the_limit(price: int, quantity: int, answer: bool) -> None:
-    bids = Ladder(1)
-    bids.add(order(1, 101, leaves=2))
-    bids.add(order(2, 101, leaves=3))
-    bids.add(order(3, 100, leaves=4))
-    assert bids.fillable(price, quantity) is answer
 
 
 @pytest.mark.parametrize("sign", [1, -1])

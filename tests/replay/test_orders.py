@@ -9,7 +9,7 @@ import pytest
 from exchange import topics
 from exchange.account import reservation
 from exchange.candles import DAY_MS, Candles
-from exchange.messages import Bar, PlaceOrder, Trade, shard_of
+from exchange.messages import Bar, BookDelta, PlaceOrder, Trade, shard_of
 from exchange.packets import decode_book_deltas, decode_order_reports, decode_trades
 from replay.bars import INSTRUMENTS, day_ms, load
 from replay.history import History
@@ -81,7 +81,8 @@ def test_after_each_day_a_cent_either_side_of_the_close_is_quoted(replayed: Any)
     venue = replayed(days)
     levels: dict[tuple[str, int], int] = {}
     for delta in venue.read(topics.BOOK_DELTAS, decode_book_deltas):
-        levels[delta.side, delta.price] = delta.quantity
+        if isinstance(delta, BookDelta):
+            levels[delta.side, delta.price] = delta.quantity
     assert {level: quantity for level, quantity in levels.items() if quantity} == {("buy", 2): 1, ("sell", 202): 1}
 
 
