@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 import pytest
 
 from exchange import messages as m
@@ -41,12 +44,7 @@ def test_order_ids_are_of_their_shard() -> None:
     shard = Accounts("3", "live", 16)
     assert shard.placed * shard.shards + int(shard.shard) == 3
     desk = Desk()
-    ids = [
-        event.order_id
-        for _ in range(3)
-        for event in desk.accounts.apply(_order(desk), NOW)
-        if type(event) is m.EnterOrder
-    ]
+    ids = [event.order_id for _ in range(3) for event in desk.apply(_order(desk)) if type(event) is m.EnterOrder]
     assert ids == [1, 2, 3]
 
 
@@ -120,7 +118,7 @@ def test_reports_are_published_under_the_request_that_placed_the_order() -> None
     desk = Desk()
     desk.place("buy", 5, 100, request_id="mine")
     accepted = desk.of_book(m.OrderAccepted, 1, side="buy", price=100, quantity=5)
-    published = desk.accounts.apply(accepted, NOW)[0]
+    published = desk.apply(accepted)[0]
     assert (published.request_id, published.source, published.seq) == ("mine", SHARD, 1)
     assert desk.accounts.address(published) == (topics.ORDER_REPORTS, SHARD)
 
@@ -129,7 +127,7 @@ def test_a_cancellation_names_the_request_that_placed_the_order_and_the_one_that
     desk = Desk()
     desk.place("buy", 5, 100, request_id="mine")
     cancelled = desk.of_book(m.OrderCancelled, 1, quantity=5, reason="REQUESTED", cancel_request_id="stop")
-    published = desk.accounts.apply(cancelled, NOW)[-1]
+    published = desk.apply(cancelled)[-1]
     assert (published.request_id, published.cancel_request_id) == ("mine", "stop")
 
 
@@ -227,24 +225,25 @@ def test_a_report_after_a_hole_waits_for_the_one_before_it() -> None:
 def test_replayed_time_travels_with_the_order() -> None:
     desk = Desk("replay")
     assert desk.tell(m.AdvanceClock(key=SHARD, time_ms=1_230_768_000_000)) == []
-    assert desk.accounts.apply(_order(desk), NOW)[1].time_ms == 1_230_768_000_000
+    assert desk.apply(_order(desk))[1].time_ms == 1_230_768_000_000
 
 
 def test_live_time_is_the_brokers() -> None:
     desk = Desk("live")
     desk.tell(m.AdvanceClock(key=SHARD, time_ms=NOW + 10**9))
-    assert desk.accounts.apply(_order(desk), NOW + 7)[1].time_ms == NOW + 7
+    desk.now_ms += 7
+    assert desk.apply(_order(desk))[1].time_ms == NOW + 7
 
 
 def test_an_order_carries_the_version_of_its_listing() -> None:
     desk = Desk()
     desk.tell(m.ListInstrument(key=SHARD, instrument=INSTRUMENT, version=4))
     desk.tell(m.ListInstrument(key=SHARD, instrument=INSTRUMENT, version=3))
-    assert desk.accounts.apply(_order(desk), NOW)[1].listing == 4
+    assert desk.apply(_order(desk))[1].listing == 4
 
 
 def test_a_listing_does_not_become_another_instrument() -> None:
-    other = Instrument(symbol=SYMBOL, base="AAPL", quote="USD", tick="0.05")
+    other = Instrument(symbol=SYMBOL, base="AAPL", quote="EUR")
     with pytest.raises(InvalidPacket, match="another instrument"):
         Desk().tell(m.ListInstrument(key=SHARD, instrument=other, version=9))
 
@@ -307,3 +306,25 @@ def test_a_shard_takes_only_its_own_messages() -> None:
     command = m.OpenAccount(account="alice", request_id="1", created_ms=0)
     assert [shard.shard for shard in shards if shard.accepts(command)] == [m.shard_of("alice", 16)]
     assert [shard.shard for shard in shards if shard.accepts(m.Resume(key="3"))] == ["3"]
+
+
+# Stored state
+
+
+@pytest.mark.parametrize("version", ["0.1.0", "0.2.0"])
+def test_orders_that_an_earlier_version_stored_are_settled_as_ever(version: str) -> None:
+    stored = json.loads((Path(__file__).parent / "states" / f"{version}.json").read_text())["accounts"]
+    shard = m.shard_of("alice", 4)
+    accounts = Accounts(shard, "live", 4, stored)
+    common = {"source": SYMBOL, "time_ms": NOW, "account": "alice", "order_id": 7, "symbol": SYMBOL}
+    assert accounts.accounts["alice"].row() == {"USD": (6_510, 1_500), "AAPL": (2, 0)}
+    fill = {"trade": 2, "side": "buy", "price": 90, "quantity": 2, "leaves": 1, "liquidity": "maker"}
+    accounts.apply(m.OrderFilled(seq=2, **fill, **common), NOW)
+    assert accounts.accounts["alice"].row() == {"USD": (6_610, 500), "AAPL": (4, 0)}
+    accounts = Accounts(shard, "live", 4, stored | {k: v for k, v in accounts.changes().items() if v is not None})
+    accounts.apply(m.OrderCancelled(seq=3, quantity=1, reason="REQUESTED", **common), NOW)
+    assert accounts.accounts["alice"].row() == {"USD": (7_110, 0), "AAPL": (4, 0)}
+    again = m.PlaceOrder(
+        account="alice", request_id="p", created_ms=NOW, symbol=SYMBOL, side="buy", price=100, quantity=5
+    )
+    assert [type(event) for event in accounts.apply(again, NOW)] == [m.RequestRepeated]

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from exchange.messages import CancelOrder, Deposit, PlaceOrder
-from exchange.requests import AHEAD_MS, DAY_MS, KEPT_MS, Requests, digest
+from exchange.messages import CancelOrder, Conditions, Deposit, Leg, PlaceBracket, PlaceOco, PlaceOrder
+from exchange.requests import AHEAD_MS, DAY_MS, KEPT_MS, Requests, digest, leg_ids
 
 NOW = 10 * DAY_MS
 
@@ -95,6 +95,59 @@ def test_a_digest_sees_every_field_of_an_order() -> None:
         {"quantity": 3},
         {"kind": "market"},
         {"time_in_force": "IOC"},
+        {"conditions": Conditions()},
+        {"conditions": Conditions(display=1)},
     ]
     orders = [PlaceOrder(account="a", request_id="1", created_ms=0, **(base | change)) for change in changes]
     assert len({digest(order) for order in orders}) == len(orders)
+
+
+def test_a_digest_is_what_it_was_when_orders_had_no_conditions() -> None:
+    """The digests that version 0.2.0 stored (tests/exchange/states): a retry must still be known after an upgrade."""
+    order = {"account": "alice", "created_ms": 0, "symbol": "AAPLUSD", "price": 100, "quantity": 5}
+    assert digest(PlaceOrder(request_id="p", side="buy", **order)) == "edccfd0b320c7006"
+    assert digest(PlaceOrder(request_id="q", side="sell", **order)) == "9b81804e4367b76c"
+
+
+# Groups
+
+
+def oco(*names: str) -> PlaceOco:
+    first, second = (Leg(request_id=name, price=5) for name in names)
+    group = {"account": "alice", "request_id": "g", "created_ms": NOW, "symbol": "X", "side": "buy", "quantity": 1}
+    return PlaceOco(first=first, second=second, **group)
+
+
+def test_a_group_takes_the_ids_of_its_orders() -> None:
+    assert leg_ids(oco("a", "b")) == ("a", "b")
+    fields = {"account": "alice", "request_id": "g", "created_ms": NOW, "symbol": "X", "side": "buy", "quantity": 1}
+    legs = {name: Leg(request_id=name, price=5) for name in ("entry", "take_profit", "stop_loss")}
+    assert leg_ids(PlaceBracket(**fields, **legs)) == ("entry", "take_profit", "stop_loss")
+    assert leg_ids(deposit()) == ()
+
+
+@pytest.mark.parametrize(("room", "reason"), [(3, None), (2, "REQUESTS_FULL")])
+def test_a_group_needs_room_for_all_its_ids(room: int, reason: str | None) -> None:
+    assert Requests({}, requests_max=room).untimely(oco("a", "b"), NOW) == reason
+
+
+def test_the_ids_of_a_group_are_remembered_and_forgotten_with_it() -> None:
+    requests = Requests({})
+    requests.remember_legs(requests.remember(oco("a", "b"), NOW), ("a", "b"), (7, 8))
+    again = Requests(stored(requests))
+    for memory in (requests, again):
+        found = [memory.find("alice", name) for name in ("g", "a", "b")]
+        assert [one.order_id if one else None for one in found] == [0, 7, 8]
+        memory.forget(NOW + KEPT_MS + 1)
+        assert (memory.by_id, list(memory.ages)) == ({}, [])
+
+
+def test_an_outcome_that_is_known_later_is_stored() -> None:
+    requests = Requests({})
+    requests.remember(deposit("1"), NOW)
+    entries = stored(requests)
+    requests.end("alice", "1", 9, "TOO_LATE")
+    requests.end("alice", "forgotten", 9, None)
+    found = Requests(entries | stored(requests)).find("alice", "1")
+    assert found is not None
+    assert (found.order_id, found.reason) == (9, "TOO_LATE")
