@@ -3,8 +3,8 @@
 Theory of operation: the machines are run again over both inboxes. Every channel then has two sequences of messages: what
 its machine sends, and what stands in the log once repeats are dropped. The second must be a beginning of the first; the
 rest is in flight. Of each message only a hash and an offset are kept, so that millions fit. The audits, which do not
-know the machines, check the same messages for what must hold in any exchange. Snapshots of books, of which the log need
-keep only the last, are no channel: each must say what the deltas up to it add up to.
+know the machines, check each command and all that it caused for what must hold in any exchange. Snapshots of books, of which the
+log need keep only the last, are no channel: each that is there must be one that its book sends.
 """
 
 from __future__ import annotations
@@ -13,19 +13,20 @@ from array import array
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from typing import Any, NoReturn, TypeAlias
+from typing import Any, NoReturn, TypeAlias, get_args
 
 import msgspec
 
 from exchange import messages as m
 from exchange import packets, topics
 from exchange.accounts import Accounts
-from exchange.audits import Flaw, LegAudit, LevelAudit, MoneyAudit, OrderAudit
+from exchange.audits import Flaw, MoneyAudit, OrderAudit, TradeAudit
 from exchange.book import Book
+from exchange.book.ladder import Ladder
 from exchange.clock import VenueClock
 from exchange.errors import InvalidPacket
-from exchange.host import Host, Record, accounts_host, book_host
-from exchange.ladder import Ladder
+from exchange.host import Host, Record
+from exchange.machine import Machine
 from exchange.packets import PacketDecoder, encode
 
 Read: TypeAlias = Callable[[str], Iterable[Record]]
@@ -38,13 +39,17 @@ DECODERS: dict[str, PacketDecoder[Any]] = {
     topics.ACCOUNT_UPDATES: packets.decode_account_updates,
     topics.TRADES: packets.decode_trades,
     topics.BOOK_DELTAS: packets.decode_book_deltas,
+    topics.BOOK_ORDERS: packets.decode_book_orders,
 }
 TOPICS = (*DECODERS, topics.BOOK_SNAPSHOTS, topics.DEAD_LETTERS)
 """What `verify` reads."""
 
-_FROM_OUTSIDE = (
-    m.OpenAccount, m.Deposit, m.PlaceOrder, m.CancelOrder, m.ListInstrument, m.AdvanceClock, m.Resume, m.Tick,
-)  # fmt: skip
+_FROM_OUTSIDE = frozenset(
+    kind for kind in (*get_args(m.AccountsInput), *get_args(m.BookCommand)) if "seq" not in kind.__struct_fields__
+)
+_OF_SYMBOL = frozenset((m.Trade, m.OrderDelta, *get_args(m.BookEvent)))
+"""Messages whose source is their symbol."""
+_REPORTS = frozenset(get_args(m.BookReport))
 _split = msgspec.json.Decoder(list[msgspec.Raw]).decode
 
 
@@ -100,6 +105,50 @@ def verify(read: Read, clock: VenueClock, shards: int, *, quiesced: bool = False
     return verifier.verdict
 
 
+Step: TypeAlias = tuple[Any, list[Any]]
+"""A command and what it caused."""
+
+
+class _SeenBook(Book):
+    """A book that notes what it does, for the audits."""
+
+    steps: list[Step]
+
+    def apply(self, message: Any, arrival_ms: int) -> list[Any]:
+        """As in `Book`."""
+        events = super().apply(message, arrival_ms)
+        self.steps.append((message, list(events)))
+        return events
+
+
+class _SeenAccounts(Accounts):
+    """Accounts that note what they do, for the audits."""
+
+    steps: list[Step]
+
+    def apply(self, message: Any, arrival_ms: int) -> list[Any]:
+        """As in `Accounts`."""
+        events = super().apply(message, arrival_ms)
+        self.steps.append((message, list(events)))
+        return events
+
+
+def _seen_hosts(clock: VenueClock, shards: int) -> tuple[Host, Host]:
+    """Return hosts of books and of accounts that note what they do."""
+
+    def book(symbol: str, entries: Any) -> Book:
+        made = _SeenBook(symbol, clock, shards, entries)
+        made.steps = []
+        return made
+
+    def accounts(shard: str, entries: Any) -> Accounts:
+        made = _SeenAccounts(shard, clock, shards, entries)
+        made.steps = []
+        return made
+
+    return Host(book, packets.decode_book_inbox), Host(accounts, packets.decode_account_inbox)
+
+
 class _Channel:
     """One channel: hashes of the messages its machine sends, and of those in the log with the offsets of their records."""
 
@@ -150,41 +199,42 @@ class _Verifier:
     def __init__(self, read: Read, clock: VenueClock, shards: int) -> None:
         self.read = read
         self.shards = {str(shard) for shard in range(shards)}
-        self.books, self.accounts = book_host(clock, shards), accounts_host(clock, shards)
+        self.books, self.accounts = _seen_hosts(clock, shards)
         self.channels: defaultdict[tuple[str, str, str], _Channel] = defaultdict(_Channel)
         self.verdict = Verdict()
-        self.money = MoneyAudit({})
+        self.money = MoneyAudit()
         self.orders = OrderAudit()
-        self.legs: defaultdict[str, LegAudit] = defaultdict(LegAudit)
-        self.levels: defaultdict[str, LevelAudit] = defaultdict(LevelAudit)
-        self.snapshots: dict[tuple[str, int], tuple[Record, int]] = {}
+        self.trades: defaultdict[str, TradeAudit] = defaultdict(TradeAudit)
+        self.snapshots: defaultdict[str, array[int]] = defaultdict(lambda: array("q"))
         self.dead: dict[tuple[str, int, int, str], str] = {}
 
     def run(self, quiesced: bool) -> None:
         """Pass over all topics, then compare."""
-        self._inbox(topics.ACCOUNT_INBOX, self.accounts, self._deposits)
-        self._inbox(topics.BOOK_INBOX, self.books, self._trades)
-        self._output(topics.ORDER_REPORTS, self._report)
-        self._output(topics.ACCOUNT_UPDATES, self._update)
-        self._output(topics.TRADES, lambda _: None)
+        self._inbox(topics.ACCOUNT_INBOX, self.accounts)
+        self._inbox(topics.BOOK_INBOX, self.books)
+        for topic in (
+            topics.ORDER_REPORTS,
+            topics.ACCOUNT_UPDATES,
+            topics.TRADES,
+            topics.BOOK_DELTAS,
+            topics.BOOK_ORDERS,
+        ):
+            self._output(topic)
         self._read_snapshots()
-        self._output(topics.BOOK_DELTAS, self._delta)
         self._dead_letters()
         self._compare(quiesced)
         self._end(quiesced)
 
     # Passes
 
-    def _inbox(self, topic: str, host: Host, audit: Callable[[Host, Record, list[Any], list[bytes]], None]) -> None:
-        """Run the machines over an inbox, and note both what they send and what the other machines sent to it."""
+    def _inbox(self, topic: str, host: Host) -> None:
+        """Run the machines over an inbox, audit them, and note both what they send and what the other machines sent to it."""
         decode = DECODERS[topic]
         entries: defaultdict[str, dict[str, str]] = defaultdict(dict)
-        audited = topics.TRADES if topic == topics.BOOK_INBOX else topics.ACCOUNT_UPDATES
         for record in self.read(topic):
             stored = entries[record.key]
             outcome = host.process(record, lambda stored=stored: stored)  # type: ignore[misc]
             _store(stored, outcome.changes)
-            facts: list[bytes] = []
             refused = False
             for to, key, value in outcome.records:
                 if to == topics.DEAD_LETTERS:
@@ -192,20 +242,16 @@ class _Verifier:
                     self.dead[letter.topic, letter.partition, letter.offset, letter.reason] = letter.detail
                     refused = refused or letter.reason == "INVALID_PACKET"
                     continue
-                raw = [bytes(part) for part in _split(value)]
-                if to == topics.BOOK_SNAPSHOTS:
-                    continue
-                self.channels[to, key, record.key].sent.extend(map(hash, raw))
-                if to == audited:
-                    facts += raw
-            if refused:
-                continue
-            packet = decode(record.value)
-            self._take(topic, record, packet)
-            with _named(record, packet[0]):
-                audit(host, record, packet, facts)
+                sent = self.snapshots[key] if to == topics.BOOK_SNAPSHOTS else self.channels[to, key, record.key].sent
+                sent.extend(hash(bytes(part)) for part in _split(value))
+            if not refused:
+                self._take(topic, record, decode(record.value))
+                self._audit(host.machines[record.key], record)
+        for key, stored in entries.items():
+            if stored:  # a machine that has refused its last packet is gone from the host
+                host.machine(key, lambda stored=stored: stored)  # type: ignore[misc]
 
-    def _output(self, topic: str, audit: Callable[[Any], None]) -> None:
+    def _output(self, topic: str) -> None:
         """Pass over an output topic."""
         decode = DECODERS[topic]
         for record in self.read(topic):
@@ -213,31 +259,21 @@ class _Verifier:
                 packet = decode(record.value)
             except InvalidPacket as error:
                 _fail(record, record.value[:500].decode(errors="replace"), f"not a packet of {topic}: {error}")
-            for message in self._take(topic, record, packet):
-                with _named(record, message):
-                    audit(message)
+            fresh = self._take(topic, record, packet)
+            if topic == topics.ACCOUNT_UPDATES:
+                self.verdict.accounts += sum(type(update) is m.AccountOpened for update in fresh)
 
     def _read_snapshots(self) -> None:
-        """Note what each snapshot says; that of an empty book is checked at once, the others when their delta comes."""
+        """Hold each snapshot against the one of its number that its book sends."""
         for record in self.read(topics.BOOK_SNAPSHOTS):
             for snapshot in packets.decode_book_snapshots(record.value):
-                said = hash((tuple(snapshot.bids), tuple(snapshot.asks)))
-                name = (snapshot.symbol, snapshot.delta)
+                sent = self.snapshots[snapshot.symbol]
                 with _named(record, snapshot):
-                    if snapshot.delta == 0 and said != _EMPTY:
-                        raise Flaw("a book without deltas is empty")
-                    if self.snapshots.setdefault(name, (record, said))[1] != said:
-                        raise Flaw(f"another snapshot after delta {snapshot.delta} has other content")
+                    if snapshot.seq > len(sent):
+                        self.verdict.in_flight[topics.BOOK_SNAPSHOTS] += 1
+                    elif sent[snapshot.seq - 1] != hash(encode(snapshot)):
+                        raise Flaw(f"{snapshot.symbol} does not send this as snapshot {snapshot.seq}")
                 self.verdict.messages[topics.BOOK_SNAPSHOTS] += 1
-
-    def _delta(self, delta: m.BookDelta) -> None:
-        levels = self.levels[delta.symbol]
-        levels.take(delta)
-        record, said = self.snapshots.pop((delta.symbol, delta.seq), (None, 0))
-        if record is not None and said != _fingerprint(levels.levels):
-            _fail(
-                record, f"the snapshot of {delta.symbol} after delta {delta.seq}", "it is not what the deltas add up to"
-            )
 
     def _take(self, topic: str, record: Record, packet: list[Any]) -> list[Any]:
         """Return the messages that are new in their channels."""
@@ -248,7 +284,7 @@ class _Verifier:
             if kind in _FROM_OUTSIDE:
                 self.verdict.messages[topic] += 1
                 continue
-            source = message.symbol if kind is m.Trade or kind is m.BookDelta else message.source
+            source = message.symbol if kind in _OF_SYMBOL else message.source
             with _named(record, message):
                 if channels[topic, key, source].take(message.seq, hash(encode(message)), record):
                     fresh.append(message)
@@ -277,37 +313,24 @@ class _Verifier:
 
     # Audits
 
-    def _deposits(self, host: Host, record: Record, packet: list[Any], facts: list[bytes]) -> None:
-        del host, record
-        asked: dict[tuple[str, str], m.Deposit] = {}
-        for message in packet:
-            if type(message) is m.ListInstrument:
-                self.money.instruments.setdefault(message.instrument.symbol, message.instrument)
-            elif type(message) is m.Deposit:
-                asked.setdefault((message.account, message.request_id), message)
-        if asked:
-            for raw in facts:
-                for update in packets.decode_account_updates(raw):
-                    if type(update) is m.BalanceChanged and update.request_id is not None:
-                        deposit = asked[update.account, update.request_id]
-                        self.money.deposit(deposit.account, deposit.asset, deposit.amount)
-
-    def _trades(self, host: Host, record: Record, packet: list[Any], facts: list[bytes]) -> None:
-        book = host.machines.get(record.key)
-        if isinstance(book, Book):
-            trades = [packets.decode_trades(raw)[0] for raw in facts]
-            self.legs[record.key].take(packet, trades, book.orders)
-
-    def _report(self, report: Any) -> None:
-        self.orders.take(report)
-        if type(report) is m.OrderFilled:
-            self.money.fill(report)
-
-    def _update(self, update: Any) -> None:
-        if type(update) is m.BalanceChanged:
-            self.money.balance(update)
-        else:
-            self.verdict.accounts += 1
+    def _audit(self, machine: Machine, record: Record) -> None:
+        """Audit what a machine has done with a record."""
+        if isinstance(machine, _SeenBook):
+            audit = self.trades[machine.symbol]
+            for command, events in machine.steps:
+                with _named(record, command):
+                    audit.take(command, events)
+            with _named(record, machine.steps[-1][0] if machine.steps else None):
+                audit.settle(machine.orders)
+            machine.steps.clear()
+        elif isinstance(machine, _SeenAccounts):
+            for command, events in machine.steps:
+                with _named(record, command):
+                    self.money.take(command, events)
+                    for event in events:
+                        if type(event) in _REPORTS:
+                            self.orders.take(event)
+            machine.steps.clear()
 
     # Comparisons
 
@@ -328,7 +351,6 @@ class _Verifier:
         self.verdict.halted = sorted(
             key for host in (self.books, self.accounts) for key, machine in host.machines.items() if machine.halted
         )
-        self.verdict.in_flight[topics.BOOK_DELTAS] += sum(delta > 0 for _, delta in self.snapshots)
         self.verdict.in_flight = +self.verdict.in_flight
         if quiesced and self.verdict.in_flight:
             topic, count = min(self.verdict.in_flight.items())
@@ -353,24 +375,22 @@ class _Verifier:
             if not isinstance(book, Book):
                 continue
             resting.update({o.order_id: o.leaves for o in book.orders.values() if o.account != m.MARKET})
-            channel = self.channels[topics.BOOK_DELTAS, symbol, symbol]
-            if len(channel.seen) == len(channel.sent):
-                levels = self.levels[symbol].levels
-                if levels != {"buy": _levels(book.bids), "sell": _levels(book.asks)}:
-                    _fail(None, "", f"the levels of {symbol} are not those of its orders", topics.BOOK_DELTAS)
+            audit = self.trades[symbol]
+            if audit.levels.levels != {"buy": _levels(book.bids), "sell": _levels(book.asks)}:
+                _fail(None, "", f"the levels of {symbol} are not those of its orders", topics.BOOK_DELTAS)
+            try:
+                audit.finish({order.order_id: order.number for order in book.orders.values()})
+            except Flaw as flaw:
+                _fail(None, "", f"{symbol}: {flaw}", topics.BOOK_ORDERS)
         self.verdict.orders_open = len(self.orders.open)
         if self.verdict.in_flight and not quiesced:
             return
-        legs = sum(audit.account_legs for audit in self.legs.values())
+        legs = sum(audit.account_legs for audit in self.trades.values())
         if self.money.fills != legs:
             reason = f"accounts have {self.money.fills} fills, but their trades have {legs} legs"
             _fail(None, "", reason, topics.ORDER_REPORTS)
         if {order_id: order.leaves for order_id, order in self.orders.open.items()} != resting:
             _fail(None, "", "the open orders by the reports are not those on the books", topics.ORDER_REPORTS)
-        try:
-            self.money.settle(self.orders.open)
-        except Flaw as flaw:
-            _fail(None, "", str(flaw), topics.ACCOUNT_UPDATES)
 
 
 class _named:  # noqa: N801 (used as a statement)
@@ -407,14 +427,6 @@ def _store(entries: dict[str, str], changes: dict[str, str | None]) -> None:
             entries.pop(name, None)
         else:
             entries[name] = text
-
-
-def _fingerprint(levels: dict[Any, dict[int, int]]) -> int:
-    """Return the hash of a book's prices and totals, as a snapshot has them."""
-    return hash((tuple(sorted(levels["buy"].items(), reverse=True)), tuple(sorted(levels["sell"].items()))))
-
-
-_EMPTY = hash(((), ()))
 
 
 def _levels(ladder: Ladder) -> dict[int, int]:

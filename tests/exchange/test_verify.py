@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -14,15 +15,25 @@ from exchange.errors import InvalidPacket
 from exchange.host import Record
 from exchange.packets import decode_book_snapshots, encode
 from exchange.verify import DECODERS, Finding, Verdict
-from exchange.views import MarketView
-from tests.simulation.world import PARTITIONS, Log, World
+from tests.simulation.log import PARTITIONS, Log
+from tests.simulation.world import World
+
+OUTPUTS = (topics.ORDER_REPORTS, topics.ACCOUNT_UPDATES, topics.TRADES, topics.BOOK_DELTAS, topics.BOOK_ORDERS)
+
+
+@lru_cache(maxsize=1)
+def _made() -> Log:
+    world = World(2, "live", crashes=0.0)
+    world.run(60)
+    return world.log
 
 
 def whole() -> Log:
     """Return the log of a venue that has traded, all at rest."""
-    world = World(2, "live", crashes=0.0)
-    world.run(60)
-    return world.log
+    made, log = _made(), Log("live")
+    log.now_ms = made.now_ms
+    log.partitions.update({name: list(records) for name, records in made.partitions.items()})
+    return log
 
 
 def verdict(log: Log) -> Verdict:
@@ -67,7 +78,7 @@ def test_an_empty_log_is_fine() -> None:
     assert verdict(Log("live")).ok
 
 
-@pytest.mark.parametrize("topic", [topics.ORDER_REPORTS, topics.ACCOUNT_UPDATES, topics.TRADES, topics.BOOK_DELTAS])
+@pytest.mark.parametrize("topic", OUTPUTS)
 def test_a_record_that_is_missing_at_the_end_is_in_flight(topic: str) -> None:
     log = whole()
     last = next(log.partitions[topic, place][-1] for place in range(PARTITIONS) if log.partitions[topic, place])
@@ -82,7 +93,7 @@ def _count(record: Record) -> int:
     return len(DECODERS[record.topic](record.value))
 
 
-@pytest.mark.parametrize("topic", [topics.ORDER_REPORTS, topics.ACCOUNT_UPDATES, topics.TRADES, topics.BOOK_DELTAS])
+@pytest.mark.parametrize("topic", OUTPUTS)
 def test_a_record_that_is_missing_in_the_middle_is_found(topic: str) -> None:
     log = whole()
     drop(log, next(log.partitions[topic, place][0] for place in range(PARTITIONS) if log.partitions[topic, place]))
@@ -110,6 +121,12 @@ def test_a_record_that_comes_again_is_fine_and_counted(topic: str) -> None:
         (topics.TRADES, b'"price":1', b'"price":2'),
         (topics.TRADES, b'"quantity":', b'"quantity":1'),
         (topics.BOOK_DELTAS, b'"quantity":', b'"quantity":1'),
+        (topics.BOOK_DELTAS, b'"phase":"continuous"', b'"phase":"halt"'),
+        (topics.BOOK_ORDERS, b'"number":', b'"number":1'),
+        (topics.ORDER_REPORTS, b'"taker","fee":', b'"taker","fee":1'),
+        (topics.ORDER_REPORTS, b'"amount":', b'"amount":1'),
+        (topics.ORDER_REPORTS, b'"reason":"OTHER_LEG"', b'"reason":"REQUESTED"'),
+        (topics.ACCOUNT_UPDATES, b'"reserved":', b'"reserved":1'),
         (topics.ORDER_REPORTS, b'"liquidity":"maker"', b'"liquidity":"taker"'),
         (topics.ACCOUNT_UPDATES, b'"available":', b'"available":1'),
     ],
@@ -193,32 +210,49 @@ def test_a_venue_that_runs_under_another_clock_is_not_the_same_venue() -> None:
     assert not verdict(log).ok
 
 
-def _snapshot(log: Log, delta: int) -> m.BookSnapshot:
-    """Return the right snapshot of a book after so many deltas."""
-    empty = decode_book_snapshots(records(log, topics.BOOK_SNAPSHOTS)[0].value)[0]
-    view = MarketView(empty.symbol)
-    for record in records(log, topics.BOOK_DELTAS):
-        for one in DECODERS[topics.BOOK_DELTAS](record.value) if record.key == empty.symbol else ():
-            if one.seq <= delta:
-                view.delta(one)
-    return msgspec.structs.replace(empty, delta=delta, bids=view.book.bids.top(10**6), asks=view.book.asks.top(10**6))
+def _snapshot(log: Log) -> tuple[Record, m.BookSnapshot]:
+    record = records(log, topics.BOOK_SNAPSHOTS)[0]
+    return record, decode_book_snapshots(record.value)[0]
 
 
-def test_a_snapshot_must_say_what_the_deltas_add_up_to() -> None:
+def test_a_snapshot_must_be_one_that_its_book_sends() -> None:
     log = whole()
-    right = _snapshot(log, 7)
-    log.append(topics.BOOK_SNAPSHOTS, right.symbol, encode(right))
+    record, right = _snapshot(log)
+    log.append(topics.BOOK_SNAPSHOTS, record.key, record.value)
     assert verdict(log).ok
     wrong = msgspec.structs.replace(right, bids=[*right.bids, (1, 1)])
-    log = whole()
-    log.append(topics.BOOK_SNAPSHOTS, right.symbol, encode(wrong))
+    put(log, record, encode(wrong))
     finding = found(log)
-    assert (finding.topic, finding.reason) == (topics.BOOK_SNAPSHOTS, "it is not what the deltas add up to")
+    assert finding.topic == topics.BOOK_SNAPSHOTS
+    assert finding.reason == f"{right.symbol} does not send this as snapshot {right.seq}"
 
 
-def test_a_snapshot_of_deltas_that_are_not_there_yet_is_in_flight() -> None:
+def test_older_snapshots_may_be_gone() -> None:
     log = whole()
-    ahead = _snapshot(log, 10**9)
-    log.append(topics.BOOK_SNAPSHOTS, ahead.symbol, encode(ahead))
-    assert log.verify(quiesced=False).in_flight == {topics.BOOK_DELTAS: 1}
-    assert found(log).topic == topics.BOOK_DELTAS
+    for record in records(log, topics.BOOK_SNAPSHOTS)[:-1]:
+        drop(log, record)
+    assert verdict(log).ok
+
+
+def test_a_snapshot_that_is_not_sent_yet_is_in_flight() -> None:
+    log = whole()
+    record, right = _snapshot(log)
+    log.append(topics.BOOK_SNAPSHOTS, record.key, encode(msgspec.structs.replace(right, seq=10**9)))
+    assert log.verify(quiesced=False).in_flight == {topics.BOOK_SNAPSHOTS: 1}
+    assert found(log).topic == topics.BOOK_SNAPSHOTS
+
+
+def test_a_trade_undone_as_what_it_was_not_is_named() -> None:
+    log = whole()
+    trade = DECODERS[topics.TRADES](records(log, topics.TRADES)[0].value)[0]
+    wrong = m.BustTrade(
+        key=trade.symbol, trade=trade.seq, price=trade.price + 1, quantity=trade.quantity, buyer="a", seller="b",
+        buy_order=1, sell_order=2, listing=trade.listing,
+    )  # fmt: skip
+    log.append(topics.BOOK_INBOX, trade.symbol, encode(wrong))
+    finding = log.verify(quiesced=False).finding
+    assert finding is not None
+    assert (finding.message, finding.reason) == (
+        encode(wrong).decode(),
+        f"trade {trade.seq} is undone as what it was not",
+    )

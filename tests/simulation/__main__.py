@@ -2,7 +2,7 @@
 
 import sys
 
-from tests.simulation.test_simulation import check
+from tests.simulation.seeds import check
 
 for text in sys.argv[1:]:
     check(int(text))
