@@ -30,18 +30,22 @@ M = TypeVar("M", bound=Message)
 
 def last_snapshots(
     bootstrap_servers: str, venue: str, alive: Alive = lambda: None
-) -> tuple[Snapshots, dict[str, int], Offsets]:
-    """Return each symbol's newest snapshot, the partition it stands in, and the offsets that this was read up to."""
+) -> tuple[Snapshots, dict[str, int], list[BookSnapshot], Offsets]:
+    """Return each symbol's newest snapshot and the partition it stands in; the first one that is left of each version of a listing, in their
+    order; and the offsets that this was read up to.
+    """
     newest: Snapshots = {}
     partitions: dict[str, int] = {}
+    listings: dict[tuple[str, int], BookSnapshot] = {}
     with Reader(bootstrap_servers, venue, [topics.BOOK_SNAPSHOTS]) as reader:
         for record in reader.to_end(lambda _, __: alive()):
             for snapshot in _good(decode_book_snapshots, record):
+                listings.setdefault((snapshot.symbol, snapshot.listing), snapshot)
                 known = newest.get(snapshot.symbol)
                 if known is None or snapshot.delta >= known.delta:
                     newest[snapshot.symbol] = snapshot
                     partitions[snapshot.symbol] = record.partition
-        return newest, partitions, dict(reader.offsets)
+        return newest, partitions, list(listings.values()), dict(reader.offsets)
 
 
 def first_offsets(

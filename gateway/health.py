@@ -48,6 +48,11 @@ class Metrics:
         self.csp_reports = Counter(
             "openbell_csp_reports", "Reports of a broken content security policy", registry=registry
         )
+        self.checksum_mismatches = Gauge(
+            "openbell_checksum_mismatches",
+            "Checksums that were not those of the books as the projector at work has read them",
+            registry=registry,
+        )
         self.view_age_seconds = Gauge(
             "openbell_view_age_seconds", "Age of the views; NaN: not known", registry=registry
         )

@@ -10,7 +10,10 @@ from typing import Final
 
 import msgspec
 
-FORMAT: Final = 1
+from exchange.instruments import Instrument, Rules
+from exchange.messages import Phase
+
+FORMAT: Final = 2
 """Raise it when the form of the views changes: a projector that finds another one rebuilds them."""
 
 TOP_LEVELS: Final = 200
@@ -50,8 +53,8 @@ class GenerationKeys:
         self.prefix = prefix
         self.position = prefix + "position"
         """Hash: `commit`, `format`, the next offset of each `topic/partition`, and each `seen topic`: its channels' last numbers."""
-        self.instruments = prefix + "instruments"
-        """Hash: instrument by symbol."""
+        self.listings = prefix + "listings"
+        """Hash: `ListingRow` by symbol and version."""
 
     def market(self, symbol: str) -> str:
         """A `MarketRow`."""
@@ -64,6 +67,14 @@ class GenerationKeys:
     def trades(self, symbol: str) -> str:
         """List: `TradeRow`, the newest first."""
         return f"{self.prefix}trades:{symbol}"
+
+    def waiting(self, symbol: str) -> str:
+        """The trades, as a packet, that wait for the snapshot of their listing, if there are such."""
+        return f"{self.prefix}waiting:{symbol}"
+
+    def busted_trades(self, symbol: str) -> str:
+        """Sorted set: numbers of trades that are undone, by themselves."""
+        return f"{self.prefix}busted-trades:{symbol}"
 
     def candles(self, symbol: str, span: str) -> str:
         """Sorted set: `CandleRow` by start."""
@@ -84,6 +95,10 @@ class GenerationKeys:
     def ended_ids(self, account: str) -> str:
         """List: ids of ended orders, the newest first."""
         return f"{self.prefix}ended-ids:{account}"
+
+    def busted_orders(self, account: str) -> str:
+        """Hash: by order id, a mark for each order of which a fill is undone."""
+        return f"{self.prefix}busted-orders:{account}"
 
     def outcomes(self, account: str) -> str:
         """Hash: `statement.RequestLine` by request id: how it ended."""
@@ -107,6 +122,7 @@ class Beat(msgspec.Struct, frozen=True):
     reason: str = ""
     messages: int = 0
     refused: int = 0
+    mismatches: int = 0
 
 
 class CandleRow(msgspec.Struct, array_like=True, frozen=True):
@@ -121,8 +137,19 @@ class CandleRow(msgspec.Struct, array_like=True, frozen=True):
     trades: int
 
 
+class ListingRow(msgspec.Struct, array_like=True, frozen=True):
+    """A version of a symbol's listing."""
+
+    symbol: str
+    version: int
+    instrument: Instrument
+
+
 class MarketRow(msgspec.Struct, array_like=True, frozen=True):
-    """A symbol after so many deltas and trades, with its best levels (price and quantity, best first)."""
+    """A symbol after so many deltas and trades, with its best levels (price and quantity, best first).
+
+    The rest is as in `views.MarketView`; `instrument` None: no snapshot has told of it yet.
+    """
 
     deltas: int
     trades: int
@@ -131,16 +158,25 @@ class MarketRow(msgspec.Struct, array_like=True, frozen=True):
     previous_close: int | None
     bids: list[tuple[int, int]]
     asks: list[tuple[int, int]]
+    listing: int
+    since: int
+    instrument: Instrument | None
+    rules: Rules
+    phase: Phase
+    indication: tuple[int, int, int] | None
+    reference: int | None
+    delisted: bool
 
 
 class TradeRow(msgspec.Struct, array_like=True, frozen=True):
-    """A trade; `buy` says whether the taker bought."""
+    """A trade; `buy` says whether the taker bought, `auction` whether it happened in an auction."""
 
     seq: int
     time_ms: int
     price: int
     quantity: int
     buy: bool
+    auction: bool
 
 
 class BalanceRow(msgspec.Struct, array_like=True, frozen=True):
@@ -148,4 +184,5 @@ class BalanceRow(msgspec.Struct, array_like=True, frozen=True):
 
     available: int
     reserved: int
+    owed: int
     seq: int

@@ -254,7 +254,12 @@ class Hub:
             "summary": {"summary": market.summary},
             "ladder": {"depth": market.depth},
             "tape": {"trades": market.trades},
-            "candles": {"candles": market.candles, "span": span},
+            "candles": {
+                "candles": market.candles,
+                "span": span,
+                "tick": market.summary.tick,
+                "lot": market.summary.lot,
+            },
         }
 
     async def _orders(self, symbol: str) -> Contexts:

@@ -7,31 +7,16 @@ a view says with `seq` how far the view was.
 from __future__ import annotations
 
 from typing import Any, Final, TypeVar, cast, get_args
-from urllib.parse import quote, unquote_to_bytes
 
-import msgspec
-from litestar import Request, Response, Router, delete, get, post
+from litestar import Request, Router, get
 
 from exchange.instruments import Instrument
 from exchange.money import UNITS_MAX
+from gateway import native_orders
 from gateway.keys import TOP_LEVELS
-from gateway.ports import GatewayError, UnknownOutcome
-from gateway.problems import Problem, problem_json, problem_of
+from gateway.problems import Problem
 from gateway.services import Services
-from gateway.shown import (
-    Answer,
-    BalanceShown,
-    CandleShown,
-    Depth,
-    Freshness,
-    OrderShown,
-    Shown,
-    Span,
-    Summary,
-    TradeShown,
-)
-from gateway.tickets import FIELDS, price_text, read_ticket
-from gateway.trading import REFUSALS, TradingService
+from gateway.shown import BalanceShown, CandleShown, Depth, Freshness, Span, Summary, TradeShown
 
 LEVELS: Final = (100, TOP_LEVELS)
 TRADES: Final = (100, 1_000)
@@ -40,13 +25,6 @@ CANDLES: Final = (500, 1_000)
 
 T = TypeVar("T")
 _Request = Request[Any, Any, Any]
-
-
-class OrdersShown(Shown, frozen=True):
-    """The open orders, newest first, and the last ended ones, newest first."""
-
-    open_orders: list[OrderShown]
-    ended_orders: list[OrderShown]
 
 
 @get("/instruments")
@@ -94,68 +72,7 @@ async def candles(request: _Request, services: Services, symbol: str) -> list[Ca
 @get("/balances")
 async def balances(services: Services) -> list[BalanceShown]:
     """Return the account's balances, by asset."""
-    return (await services.views.account(_trading(services).account)).balances
-
-
-@get("/orders")
-async def orders(services: Services) -> OrdersShown:
-    """Return the account's open orders and the last ended ones."""
-    account = await services.views.account(_trading(services).account)
-    return OrdersShown(open_orders=account.open_orders, ended_orders=account.ended_orders)
-
-
-@post("/orders")
-async def place_order(request: _Request, services: Services) -> Response[Any]:
-    """Place an order, and return what became of it."""
-    trading, fields = _trading(services), await _object(request)
-    try:
-        order = await read_ticket(fields, services.views, trading.account, trading.now_ms())
-        answer = await trading.place(order, new_id=not fields.get("request_id"))
-    except GatewayError as error:
-        services.metrics.orders.labels(problem_of(error).code).inc()
-        if not isinstance(error, UnknownOutcome):
-            raise
-        fields = {
-            "request_id": f"GET /api/native/requests/{quote(order.request_id, safe='')} tells what became of this request.",
-            "price": f"To send it again under the same request id, send this price: {await price_text(order, services.views)}",
-        }
-        return _unknown(error, fields)
-    services.metrics.orders.labels(answer.refusal or answer.outcome.state).inc()
-    return Response(_granted(answer), status_code=201)
-
-
-@get("/orders/{order_id:int}")
-async def order(services: Services, order_id: int) -> OrderShown:
-    """Return an order of the account."""
-    shown = await services.views.order(_trading(services).account, _order_id(order_id))
-    if shown is None:
-        raise Problem(404, "UNKNOWN_ORDER", "This account has no such order.", {"order_id": "There is no such order."})
-    return shown
-
-
-@delete("/orders/{order_id:int}", status_code=200)
-async def cancel_order(services: Services, order_id: int) -> Response[Any]:
-    """Cancel an open order, and return what became of the request."""
-    trading = _trading(services)
-    try:
-        answer = await trading.cancel(_order_id(order_id))
-    except UnknownOutcome as error:
-        return _unknown(error, {"order_id": f"GET /api/native/orders/{order_id} tells whether it is still open."})
-    if answer.refusal == "UNKNOWN_ORDER" and await services.views.order(trading.account, order_id) is None:
-        raise Problem(404, "UNKNOWN_ORDER", "This account has no such order.", {"order_id": "There is no such order."})
-    return Response(_granted(answer))
-
-
-@get("/requests/{request_id:path}")
-async def request_outcome(request: _Request, services: Services) -> Answer:
-    """Return what became of a request, by its id."""
-    raw = request.scope["raw_path"].partition(b"/requests/")[2]
-    answer = await _trading(services).answer(unquote_to_bytes(raw).decode("latin-1"))
-    if answer is None:
-        raise Problem(
-            404, "UNKNOWN_REQUEST", "Nothing is known of such a request: if it was sent, ask again in a moment."
-        )
-    return answer
+    return (await services.views.account(native_orders.trading_of(services).account)).balances
 
 
 @get("/status")
@@ -166,31 +83,8 @@ async def status(services: Services) -> Freshness:
 
 def router() -> Router:
     """Return all routes."""
-    handlers = [instruments, markets, market, depth, trades, candles, balances, orders, place_order, order]
-    handlers += [cancel_order, request_outcome, status]
+    handlers = [instruments, markets, market, depth, trades, candles, balances, status, *native_orders.HANDLERS]
     return Router("/api/native", route_handlers=handlers, response_headers={"Cache-Control": "no-store"})
-
-
-def _granted(answer: Answer) -> Answer:
-    """Return an answer that is no refusal, or raise the refusal."""
-    if answer.refusal is None:
-        return answer
-    refusal = REFUSALS[answer.refusal]
-    fields = {refusal.field: refusal.sentence} if refusal.field else {}
-    raise Problem(409, answer.refusal, refusal.sentence, fields)
-
-
-def _unknown(error: UnknownOutcome, fields: dict[str, str]) -> Response[Any]:
-    """Say how to learn the outcome of a request."""
-    problem = problem_of(error)
-    problem.fields.update(fields)
-    return problem_json(problem)
-
-
-def _trading(services: Services) -> TradingService:
-    if services.trading is None:
-        raise Problem(404, "NO_ACCOUNT", "This server has no demo account to trade with.")
-    return services.trading
 
 
 def _known(value: T | None) -> T:
@@ -199,12 +93,6 @@ def _known(value: T | None) -> T:
             404, "UNKNOWN_SYMBOL", "There is no such symbol.", {"symbol": "Write one of GET /api/native/instruments."}
         )
     return value
-
-
-def _order_id(number: int) -> int:
-    if abs(number) > UNITS_MAX:
-        raise Problem(404, "UNKNOWN_ORDER", "There is no such order.", {"order_id": "There is no such order."})
-    return number
 
 
 def _number(request: _Request, name: str, default: int | None, greatest: int) -> Any:
@@ -219,26 +107,3 @@ def _number(request: _Request, name: str, default: int | None, greatest: int) ->
 
 def _invalid(field: str, what: str) -> Problem:
     return Problem(422, "INVALID_FIELDS", "Change the parameters that are named.", {field: what})
-
-
-async def _object(request: _Request) -> dict[str, Any]:
-    """Return the body's JSON object, whose fields are those of a ticket."""
-    if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
-        raise Problem(415, "UNSUPPORTED_MEDIA_TYPE", "Send JSON with the header Content-Type: application/json.")
-    try:
-        body = msgspec.json.decode(await request.body())
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        raise Problem(400, "INVALID_JSON", "The body is no JSON.") from error
-    if not isinstance(body, dict):
-        raise Problem(400, "INVALID_JSON", "The body must be a JSON object.")
-    unknown = sorted(set(body) - set(FIELDS))
-    if unknown:
-        what = f"There is no such field: leave it away. Fields are {', '.join(FIELDS)}."
-        raise Problem(
-            400, "UNKNOWN_FIELD", "The order has fields that do not exist.", dict.fromkeys(_cut(unknown), what)
-        )
-    return body
-
-
-def _cut(names: list[str]) -> list[str]:
-    return [name[:64] for name in names[:10]]

@@ -58,7 +58,9 @@ async def ready(services: Services) -> Response[Ready]:
 @get("/metrics")
 async def metrics(services: Services) -> Response[bytes]:
     """Return all figures for Prometheus."""
-    age_ms = (await services.views.freshness()).age_ms
+    freshness = await services.views.freshness()
+    age_ms = freshness.age_ms
+    services.metrics.checksum_mismatches.set(freshness.mismatches)
     services.metrics.view_age_seconds.set(float("nan") if age_ms is None else age_ms / 1000)
     return Response(services.metrics.text(), media_type="text/plain; version=0.0.4")
 

@@ -8,6 +8,7 @@ an order twice. Either way the form keeps its request id until the market has an
 from __future__ import annotations
 
 from contextlib import suppress
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final, cast, get_args
 from urllib.parse import parse_qsl, quote
 
@@ -15,28 +16,26 @@ import msgspec
 from litestar import Request, Response, get, post
 from litestar.response import Redirect
 
-from exchange.messages import CancelReason
 from exchange.money import UNITS_MAX
 from gateway.ports import GatewayError, UnknownOutcome, ViewsUnavailable
 from gateway.problems import Problem, problem_of
+from gateway.refusals import REFUSALS
 from gateway.services import Services
 from gateway.shown import AccountShown, Answer, OrderShown, Span
-from gateway.tickets import TicketShown, Tone, blank, price_text, read_ticket, typed
-from gateway.trading import REFUSALS, TradingService
+from gateway.tickets import TYPED, TicketShown, Tone, blank, price_text, read_ticket, typed
+from gateway.trading import TradingService
+from gateway.words import ENDED, condition
 
 SPANS: Final[tuple[Span, ...]] = get_args(Span)
 FORM: Final = "application/x-www-form-urlencoded"
 FIELDS_MAX: Final = 32
 """Greatest number of fields in a form."""
-SHOWN_FIELDS: Final = frozenset({"side", "kind", "price", "quantity", "time_in_force"})
+SHOWN_FIELDS: Final = frozenset({*TYPED, "expires_ms"})
 """Fields that the form has a place for a message beside; the others' are told in its notice."""
+KEPT_FIELDS: Final = ("side", "kind", "time_in_force")
+"""Fields that stand in the form for the next order as they were for the last one."""
+EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
-_ENDED: Final[dict[CancelReason, str]] = {
-    "REQUESTED": "it was cancelled",
-    "IOC_REMAINDER": "the rest was cancelled, as IOC asks",
-    "FOK_UNFILLED": "nothing was traded, because not all could be at once",
-    "MARKET_REMAINDER": "nothing more could be traded within the protection price",
-}
 _Request = Request[Any, Any, Any]
 
 
@@ -67,7 +66,8 @@ async def place_order(request: _Request, services: Services, symbol: str) -> Res
     fields = await _form(request)
     order = None
     try:
-        order = await read_ticket({**fields, "symbol": symbol}, services.views, trading.account, trading.now_ms())
+        ticket_fields = {**fields, "symbol": symbol, **_expiry(fields)}
+        order = await read_ticket(ticket_fields, services.views, trading.account, trading.now_ms())
         answer = await trading.place(order)
         ticket, status = _answered(symbol, fields, answer)
         services.metrics.orders.labels(answer.refusal or answer.outcome.state).inc()
@@ -147,12 +147,23 @@ def _state(order: OrderShown) -> str:
     filled = order.filled != _nothing(order)
     parts = [f"{order.filled} traded at {order.average} on average"] if filled else []
     if order.state == "OPEN":
-        parts.append(f"{order.leaves} rest in the book at {order.price}")
+        parts.append(_waiting(order))
     elif order.state == "EXPIRED":
         parts.append("it has expired")
     elif order.reason is not None:
-        parts.append(_ENDED[order.reason])
+        parts.append(ENDED[order.reason][1])
     return ", ".join(parts)
+
+
+def _waiting(order: OrderShown) -> str:
+    """Say what an open order does."""
+    if order.trigger == "WAITING":
+        return f"{order.leaves} {condition(order)}"
+    if order.kind == "pegged":
+        return f"{order.leaves} follow the market, never beyond {order.price}"
+    if order.all_or_none or order.time_in_force in ("OPG", "CLS"):
+        return f"{order.leaves} are with the book at {order.price}"
+    return f"{order.leaves} rest in the book at {order.price}"
 
 
 def _nothing(order: OrderShown) -> str:
@@ -160,6 +171,11 @@ def _nothing(order: OrderShown) -> str:
     return order.filled.translate(str.maketrans("123456789", "000000000"))
 
 
+_EXPIRY: Final = {
+    True: "Only a GTD order expires, at a time after 1970: choose that time in force, or leave this empty.",
+    False: "A GTD order needs the time at which it expires: choose one, in UTC.",
+}
+"""What is wrong with the form's time of expiry, where one was typed, and where none was."""
 _UNHEARD: Final[tuple[str, Tone]] = ("Nothing is known of this request yet: reload the page to look again.", "unknown")
 
 
@@ -167,7 +183,7 @@ def _answered(symbol: str, fields: dict[str, str], answer: Answer) -> tuple[Tick
     """Return the form after the market's answer: empty for the next order, or as typed beside what it refused."""
     notice, tone = told(answer)
     if answer.refusal is None:
-        kept = {name: fields[name] for name in ("side", "kind", "time_in_force") if fields.get(name)}
+        kept = {name: fields[name] for name in KEPT_FIELDS if fields.get(name)}
         return msgspec.structs.replace(blank(symbol), **kept, notice=notice, tone=tone), 200
     refusal = REFUSALS[answer.refusal]
     errors = {refusal.field: refusal.sentence} if refusal.field in SHOWN_FIELDS else {}
@@ -176,6 +192,8 @@ def _answered(symbol: str, fields: dict[str, str], answer: Answer) -> tuple[Tick
 
 def _failed(symbol: str, fields: dict[str, str], problem: Problem) -> TicketShown:
     """Return the form as typed, under the same request id, with what is wrong."""
+    if "expires_ms" in problem.fields:
+        problem.fields["expires_ms"] = _EXPIRY[bool(fields.get("expires"))]
     hidden = [what for field, what in problem.fields.items() if field not in SHOWN_FIELDS]
     tone: Tone = "unknown" if problem.code == "UNKNOWN_OUTCOME" else "bad"
     advice = " Send it again as it is: it will not be placed twice." if tone == "unknown" else ""
@@ -203,6 +221,8 @@ async def _market_page(
         depth=market.depth,
         trades=market.trades,
         candles=market.candles,
+        tick=market.summary.tick,
+        lot=market.summary.lot,
         symbol=symbol,
         account=account,
         ticket=ticket,
@@ -221,6 +241,16 @@ async def _form(request: _Request) -> dict[str, str]:
         return dict(parse_qsl(body, keep_blank_values=True, max_num_fields=FIELDS_MAX))
     except ValueError as error:
         raise Problem(400, "BAD_REQUEST", f"This form has more than {FIELDS_MAX} fields.") from error
+
+
+def _expiry(fields: dict[str, str]) -> dict[str, Any]:
+    """Return the form's time of expiry, in UTC, as a ticket has it; what is no time is left for the ticket to refuse."""
+    text = fields.get("expires", "")
+    try:
+        at = datetime.fromisoformat(text).replace(tzinfo=UTC)
+    except ValueError:
+        return {"expires_ms": text}
+    return {"expires_ms": (at - EPOCH) // timedelta(milliseconds=1)}
 
 
 def _trading(services: Services) -> TradingService:

@@ -57,6 +57,7 @@ class Projector:
         self._complete_ms: int | None = None
         self._beaten_s = 0.0
         self._said = ""
+        self._mismatches = 0
         self._rebuild = False
         self.stopped = False
 
@@ -112,7 +113,9 @@ class Projector:
         generation, projection = new_generation(), Projection(self._venue)
         self._beat(complete=False, reason="the views are being rebuilt")
         begun_s = time.monotonic()
-        newest, partitions, read = last_snapshots(self._servers, self._venue, self._alive)
+        newest, partitions, listings, read = last_snapshots(self._servers, self._venue, self._alive)
+        for snapshot in listings:
+            projection.note_listing(snapshot)
         for snapshot in newest.values():
             projection.begin(snapshot)
         projection.start_at(read | first_offsets(self._servers, self._venue, newest, partitions, self._alive))
@@ -164,6 +167,9 @@ class Projector:
         if missing:
             reason = f"messages of {', '.join(missing[:NAMED_MAX])} are missing in the log"
         self._say(reason if missing else "")
+        if projection.mismatches > self._mismatches:
+            LOG.warning("%d checksums were not those of the books as read", projection.mismatches - self._mismatches)
+        self._mismatches = projection.mismatches
         self._beat(complete=not reason, reason=reason, projection=projection)
         return reached, now
 
@@ -205,8 +211,8 @@ class Projector:
         now_ms = wall_ms()
         if complete:
             self._complete_ms = now_ms
-        messages, refused = (projection.messages, projection.refused) if projection else (0, 0)
-        self._store.beat(Beat(now_ms, complete, self._complete_ms, reason, messages, refused))
+        counts = (projection.messages, projection.refused, projection.mismatches) if projection else ()
+        self._store.beat(Beat(now_ms, complete, self._complete_ms, reason, *counts))
 
     def _say(self, text: str) -> None:
         """Log what is wrong when it begins, and that it is over."""

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from gateway.filters import FILTERS
+from gateway import filters, words
 
 TEMPLATES: Final = Path(__file__).parent.parent / "templates"
 
@@ -24,7 +24,8 @@ class Renderer:
             lstrip_blocks=True,
             auto_reload=False,
         )
-        self._environment.filters.update(FILTERS)
+        self._environment.tests.update(words.TESTS)
+        self._environment.filters.update(filters.FILTERS | words.FILTERS)
 
     def page(self, name: str, **context: Any) -> str:
         """Return a whole page."""

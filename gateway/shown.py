@@ -10,10 +10,21 @@ from typing import Literal, TypeAlias
 
 import msgspec
 
-from exchange.messages import CancelReason, Kind, RejectReason, Side, TimeInForce
+from exchange.messages import (
+    CancelReason,
+    Kind,
+    Peg,
+    Phase,
+    PostOnly,
+    RejectReason,
+    SelfTrade,
+    Side,
+    TimeInForce,
+)
 
 Span: TypeAlias = Literal["1m", "5m", "15m", "1h", "1d"]
 OrderState: TypeAlias = Literal["OPEN", "FILLED", "CANCELLED", "EXPIRED"]
+Trigger: TypeAlias = Literal["WAITING", "TRIGGERED"]
 OutcomeState: TypeAlias = Literal["ACCEPTED", "REJECTED"]
 
 
@@ -22,12 +33,16 @@ class Shown(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Freshness(Shown, frozen=True):
-    """Whether the views are those of now. `age_ms` is how long ago they were known to be complete (None: never)."""
+    """Whether the views are those of now. `age_ms` is how long ago they were known to be complete (None: never).
+
+    `mismatches` counts the checksums that were not those of the books as the projector at work has read them.
+    """
 
     live: bool
     age_ms: int | None
     reason: str
     """Why they are not live, in words for a person; empty when they are."""
+    mismatches: int = 0
 
 
 class Level(Shown, frozen=True):
@@ -42,17 +57,28 @@ class Level(Shown, frozen=True):
 
 
 class Depth(Shown, frozen=True):
-    """The best prices of a book, best first. `seq` counts the symbol's book deltas."""
+    """The best prices of a book, best first; unless the phase is `continuous`, bids may stand above asks. `seq` counts the book's events.
+
+    `listing` is the version of the listing that prices and quantities are of. `buy_max` is the highest price that a buy may have now,
+    `sell_min` the lowest one of a sell; None: there is no such bound.
+    """
 
     symbol: str
     seq: int
     time_ms: int
     bids: list[Level]
     asks: list[Level]
+    listing: int = 1
+    phase: Phase = "continuous"
+    buy_max: str | None = None
+    sell_min: str | None = None
 
 
 class TradeShown(Shown, frozen=True):
-    """A trade; `id` such as `AAPLUSD-1842`, `seq` its number within the symbol, gapless from 1."""
+    """A trade; `id` such as `AAPLUSD-1842`, `seq` its number within the symbol, gapless from 1.
+
+    `auction`: it happened at an auction's price. `busted`: it was undone later; candles and the day's figures still have it.
+    """
 
     id: str
     seq: int
@@ -60,6 +86,8 @@ class TradeShown(Shown, frozen=True):
     price: str
     quantity: str
     taker_side: Side
+    auction: bool = False
+    busted: bool = False
 
 
 class CandleShown(Shown, frozen=True):
@@ -74,12 +102,24 @@ class CandleShown(Shown, frozen=True):
     trades: int
 
 
+class Indicative(Shown, frozen=True):
+    """What an auction would do now: its price (None: nothing would trade), its volume, and the quantity left over.
+
+    `imbalance` is above zero where buyers are left over, below where sellers are.
+    """
+
+    price: str | None
+    volume: str
+    imbalance: str
+
+
 class Summary(Shown, frozen=True):
     """A symbol and its current day (midnight to midnight UTC, by the market's clock). None: there is no such thing yet.
 
     `open`, `high`, `low` and `volume` are the day's, so none and nothing until the day's first trade; `last` is the last price of whatever
     day. `change` and `change_percent` compare it with the close of the last day with trades before the current one;
-    `change_percent` is rounded to two decimals, such as `-1.25`. `seq` and `trades` count all of the symbol's trades.
+    `change_percent` is rounded to two decimals, such as `-1.25`. `seq` and `trades` count all of the symbol's trades. `spread` is none, too,
+    where bids stand above asks. `indicative` is there only in phases that end with an auction, and once it is known.
     """
 
     symbol: str
@@ -102,6 +142,10 @@ class Summary(Shown, frozen=True):
     ask: str | None
     ask_quantity: str | None
     spread: str | None
+    listing: int = 1
+    phase: Phase = "continuous"
+    delisted: bool = False
+    indicative: Indicative | None = None
 
 
 class Market(Shown, frozen=True):
@@ -114,9 +158,12 @@ class Market(Shown, frozen=True):
 
 
 class OrderShown(Shown, frozen=True):
-    """An order that has reached its book. `leaves` is what may still trade; `average` the average price of its fills.
+    """An order that has reached its book. `leaves` is what may still trade; `average` the average price of its fills, and
+    `fees` what they paid in the quote asset, below zero: what they got.
 
-    `seq` is that of its last report in its account shard's channel; `time_ms` the time of that report.
+    Prices and quantities are in ticks and lots of its `listing`. `stop` and all after it say what else was asked for: None or false where it was
+    not. `trigger` says of a stop order whether it still waits for a trade at its stop. `amended`: its price, quantity or stop are not those that it
+    was placed with. `busted`: a trade of it was undone; the order stays as it is. `seq` is that of its last report in its account shard's channel; `time_ms` the time of that report.
     """
 
     order_id: int
@@ -136,16 +183,34 @@ class OrderShown(Shown, frozen=True):
     placed_ms: int
     time_ms: int
     seq: int
+    fees: str = "0"
+    listing: int = 1
+    trigger: Trigger | None = None
+    amended: bool = False
+    busted: bool = False
+    stop: str | None = None
+    trail: str | None = None
+    peg: Peg | None = None
+    offset: str | None = None
+    display: str | None = None
+    post_only: PostOnly | None = None
+    min_quantity: str | None = None
+    all_or_none: bool = False
+    self_trade: SelfTrade = "none"
 
 
 class BalanceShown(Shown, frozen=True):
-    """What an account has of an asset; `total` is available plus reserved. `seq` as in `OrderShown`, of its updates."""
+    """What an account has of an asset; `total` is available plus reserved. `seq` as in `OrderShown`, of its updates.
+
+    `owed` is what it must give back for trades that were undone, and has not got.
+    """
 
     asset: str
     available: str
     reserved: str
     total: str
     seq: int
+    owed: str = "0"
 
 
 class AccountShown(Shown, frozen=True):
@@ -183,3 +248,10 @@ class Answer(Shown, frozen=True):
     def refusal(self) -> RejectReason | None:
         """Why the request had no effect; None if it had, or if it is a repeat of one that had."""
         return self.outcome.repeat or self.outcome.reason
+
+
+class GroupAnswer(Shown, frozen=True):
+    """What became of a request for a group of orders, and of those of its orders that were sent to the book at once."""
+
+    outcome: Outcome
+    orders: list[Answer]

@@ -19,12 +19,13 @@ import redis
 
 from exchange import topics
 from exchange.candles import Candle
-from exchange.instruments import Instrument
+from exchange.messages import Trade
 from exchange.statement import OrderLine
-from exchange.views import BookView, MarketView
-from gateway.keys import FORMAT, SPANS, Beat, CandleRow, GenerationKeys, Keys, MarketRow
+from exchange.views import BookView, Indication, MarketView
+from gateway.batch import FIRST, MARK, PRUNE, Changes, Command
+from gateway.keys import FORMAT, SPANS, Beat, CandleRow, GenerationKeys, Keys, ListingRow, MarketRow
 from gateway.ports import Changed
-from gateway.projection import FIRST, PRUNE, Changes, Command, Projection
+from gateway.projection import Projection
 
 LEASE_MS: Final = 5_000
 """How long a projector that falls silent keeps others waiting."""
@@ -46,6 +47,10 @@ for _, command in ipairs(cmsgpack.unpack(ARGV[2])) do
     if redis.call('HSETNX', command[2], command[4], command[5]) == 1 then
       redis.call('LPUSH', command[3], command[4])
     end
+  elseif command[1] == '{MARK}' then
+    for hash = 4, #command do
+      if redis.call('HEXISTS', command[hash], command[3]) == 1 then redis.call('HSET', command[2], command[3], 1) end
+    end
   else
     redis.call(unpack(command))
   end
@@ -65,6 +70,21 @@ return before
 """
 
 _RENEW = "if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('PEXPIRE', KEYS[1], ARGV[2]) end return 0"
+
+_STORED: Final = (
+    "deltas",
+    "trades",
+    "time_ms",
+    "previous_close",
+    "listing",
+    "since",
+    "instrument",
+    "rules",
+    "phase",
+    "reference",
+    "delisted",
+)
+"""What a market's row has as its view does."""
 
 _encode = msgspec.json.encode
 _pack = msgspec.msgpack.encode
@@ -171,10 +191,12 @@ class Store:
             elif "/" in text:
                 topic, _, partition = text.rpartition("/")
                 projection.offsets[topic, int(partition)] = int(value)
-        for symbol, value in self._redis.hgetall(keys.instruments).items():
-            projection.instruments[symbol.decode()] = msgspec.json.decode(value, type=Instrument)
+        for value in self._redis.hgetall(keys.listings).values():
+            listing = msgspec.json.decode(value, type=ListingRow)
+            projection.instruments[listing.symbol, listing.version] = listing.instrument
+        listed = {symbol for symbol, _ in projection.instruments}
         counted = (projection.seen[topic].counts for topic in (topics.BOOK_DELTAS, topics.TRADES))
-        for symbol in {*projection.instruments, *chain.from_iterable(counted)}:  # deltas may come before the listing
+        for symbol in listed.union(chain.from_iterable(counted)):  # deltas may come before the listing
             self._load_market(projection, keys, symbol)
         return projection, commit
 
@@ -184,13 +206,13 @@ class Store:
         if stored is None:
             return
         row = msgspec.json.decode(stored, type=MarketRow)
-        view.deltas, view.trades, view.time_ms, view.previous_close = (
-            row.deltas,
-            row.trades,
-            row.time_ms,
-            row.previous_close,
-        )
+        for name in _STORED:
+            setattr(view, name, getattr(row, name))
         view.day = _candle(symbol, row.day) if row.day else None
+        view.indication = Indication(*row.indication) if row.indication else None
+        waiting = self._redis.get(keys.waiting(symbol))
+        if waiting is not None:
+            view.waiting.extend(msgspec.json.decode(waiting, type=list[Trade]))
         sides = [self._redis.hgetall(keys.levels(symbol, side)) for side in ("buy", "sell")]
         view.book = BookView(*([(int(price), int(quantity)) for price, quantity in side.items()] for side in sides))
         for span in SPANS:

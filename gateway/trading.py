@@ -1,27 +1,39 @@
-"""Places and cancels one account's orders: writes a command to the log, and waits until the views tell what became of it.
+"""Places, changes and cancels one account's orders: writes a command to the log, and waits until the views tell what became of it.
 
 Theory of operation: commands go one way and outcomes come back another, so a request is known by its id. Before a command is written,
 the outcome that the views already have of its id is looked up; only one that differs is an answer to this command. So sending
 a request again under its id gives the first outcome again. That an order is admitted already can be told before its book has answered;
-then the order itself is waited for, so that whoever has the answer finds the order in the views, too. Whether an order is the one that stands under its id is told by its content,
-since an outcome may tell of several commands with that id at once. All outcomes that are waited for are read together, whenever the
-account has changed, and every `REREAD_S` in case word of a change was lost.
+then the order itself is waited for, so that whoever has the answer finds the order in the views, too. Whether an order is the one
+that stands under its id is told by its content, since an outcome may tell of several commands with that id at once. Of a group
+of orders, the group's own outcome is waited for, and then those of the orders that its book was sent at once. All outcomes that
+are waited for are read together, whenever the account has changed, and every `REREAD_S` in case word of a change was lost.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Final
 
 import msgspec
 
 from exchange.instruments import Instrument
-from exchange.messages import CancelOrder, PlaceOrder, RejectReason
+from exchange.messages import (
+    AccountCommand,
+    AmendOrder,
+    CancelAll,
+    CancelOrder,
+    Conditions,
+    PlaceBracket,
+    PlaceOco,
+    PlaceOrder,
+    SetDeadMan,
+)
+from gateway import shapes
 from gateway.ports import Changed, Commands, NotTaken, UnknownOutcome, Views, ViewsUnavailable
-from gateway.shown import Answer, OrderShown, Outcome, Shown
+from gateway.shown import Answer, GroupAnswer, OrderShown, Outcome
 from gateway.tickets import new_request_id
 from wire.clock import wall_ms
 
@@ -32,45 +44,6 @@ WAITING_MAX: Final = 10_000
 """Greatest number of requests that wait for their outcomes at once."""
 
 _LOG = logging.getLogger(__name__)
-
-
-class Refusal(Shown, frozen=True):
-    """What a market's refusal means to a person, and the field of an order that it is about (empty: none)."""
-
-    sentence: str
-    field: str = ""
-
-
-REFUSALS: Final[dict[RejectReason, Refusal]] = {
-    "ACCOUNT_EXISTS": Refusal(sentence="This account is open already."),
-    "BALANCE_LIMIT": Refusal(sentence="The account cannot hold so much of one asset.", field="quantity"),
-    "CLOCK_AHEAD": Refusal(
-        sentence="The clock of the server that took the order is ahead of the exchange's: set it right."
-    ),
-    "DUPLICATE": Refusal(
-        sentence="Another request was sent under this request id before; this one was not carried out.",
-        field="request_id",
-    ),
-    "EXPIRED": Refusal(sentence="The order's time was over before it reached the market.", field="expires_ms"),
-    "HALTED": Refusal(sentence="Trading is halted: try again once it goes on."),
-    "INSUFFICIENT_FUNDS": Refusal(
-        sentence="The account has not enough free for this order: write less, or cancel another order first.",
-        field="quantity",
-    ),
-    "INVALID_ORDER_ID": Refusal(sentence="The book cannot take an order with this number.", field="order_id"),
-    "INVALID_TIME_IN_FORCE": Refusal(
-        sentence="This time in force does not go with this kind of order.", field="time_in_force"
-    ),
-    "REQUESTS_FULL": Refusal(sentence="The exchange has as many requests as it can remember: try again later."),
-    "STALE": Refusal(
-        sentence="The order took more than a day to reach the exchange: place it anew.", field="request_id"
-    ),
-    "STALE_LISTING": Refusal(sentence="The symbol's rules have just changed: place the order anew.", field="symbol"),
-    "TOO_LATE": Refusal(sentence="The order was gone from the book before it could be cancelled.", field="order_id"),
-    "UNKNOWN_ACCOUNT": Refusal(sentence="The exchange does not know this account yet: try again in a moment."),
-    "UNKNOWN_ORDER": Refusal(sentence="There is no such open order.", field="order_id"),
-    "UNKNOWN_SYMBOL": Refusal(sentence="The exchange does not trade this symbol.", field="symbol"),
-}
 
 
 class _Waiter:
@@ -148,12 +121,37 @@ class TradingService:
         )
         return await self._ask(command, new_id=True)
 
+    async def amend(self, command: AmendOrder, *, new_id: bool = False) -> Answer:
+        """Change an open order; arguments and errors as in `place`."""
+        return await self._ask(command, new_id=new_id)
+
+    async def cancel_all(self, symbol: str | None = None) -> Answer:
+        """Ask for all open orders to be cancelled, or those of one symbol; errors as in `place`."""
+        command = CancelAll(account=self.account, request_id=new_request_id(), created_ms=self.now_ms(), symbol=symbol)
+        return await self._ask(command, new_id=True)
+
+    async def set_dead_man(self, timeout_ms: int) -> Answer:
+        """Have all open orders cancelled `timeout_ms` from now, unless this is asked for again before; 0: never. Errors as in `place`."""
+        command = SetDeadMan(
+            account=self.account, request_id=new_request_id(), created_ms=self.now_ms(), timeout_ms=timeout_ms
+        )
+        return await self._ask(command, new_id=True)
+
+    async def place_group(self, group: PlaceOco | PlaceBracket, *, new_id: bool = False) -> GroupAnswer:
+        """Place orders that belong together, and return what became of those that go to the book at once. Arguments and errors as in `place`."""
+        legs = (group.first, group.second) if isinstance(group, PlaceOco) else (group.entry,)
+        waiters = [_Waiter(leg.request_id, None) for leg in legs]
+        answer = await self._ask(group, waiters, new_id=new_id)
+        told = [waiter.answered for waiter in waiters if waiter.answered.done() and not waiter.answered.cancelled()]
+        return GroupAnswer(outcome=answer.outcome, orders=[each.result() for each in told])
+
     async def answer(self, request_id: str) -> Answer | None:
         """Return what became of a request, as far as the views know."""
         return (await self._views.answers(self.account, [request_id])).get(request_id)
 
-    async def _ask(self, command: PlaceOrder | CancelOrder, *, new_id: bool) -> Answer:
-        if len(self._waiting) >= self._waiting_max:
+    async def _ask(self, command: AccountCommand, legs: Sequence[_Waiter] = (), *, new_id: bool) -> Answer:
+        """Write a command and wait for its outcome, and unless that is a refusal for those of `legs`."""
+        if len(self._waiting) + len(legs) >= self._waiting_max:
             raise NotTaken("too many requests wait for the exchange: try again in a moment")
         if not self._commands.available():
             raise NotTaken("the exchange cannot be reached now: the request was not sent")
@@ -162,18 +160,22 @@ class TradingService:
             with suppress(ViewsUnavailable):  # the exchange takes orders whether or not they can be seen
                 before = await self.answer(command.request_id)
         waiter = _Waiter(command.request_id, before.outcome if before else None)
-        self._waiting.add(waiter)
+        waiting = {waiter, *legs}
+        self._waiting |= waiting
         try:
             await self._commands.write(command)
             self._asked.set()
             async with asyncio.timeout(self._answer_s):
-                return await waiter.answered
+                answer = await waiter.answered
+                if answer.refusal is None:
+                    await asyncio.gather(*(leg.answered for leg in legs))
+                return answer
         except TimeoutError:
             if waiter.without_order is not None:  # an order that ended too long ago for the views to have it
                 return waiter.without_order
             raise UnknownOutcome("the request was sent, but the exchange has not answered yet") from None
         finally:
-            self._waiting.remove(waiter)
+            self._waiting -= waiting
 
     async def run(self) -> None:
         """Read what is waited for, for ever."""
@@ -203,10 +205,20 @@ class TradingService:
 
 
 def _is_of(shown: OrderShown, asked: PlaceOrder, instrument: Instrument) -> bool:
-    """Say whether an order is what was asked for."""
-    return (
-        (shown.request_id, shown.symbol, shown.side, shown.kind, shown.time_in_force, shown.expires_ms)
-        == (asked.request_id, asked.symbol, asked.side, asked.kind, asked.time_in_force, asked.expires_ms)
-        and shown.price == instrument.price_text(asked.price)
-        and shown.quantity == instrument.quantity_text(asked.quantity)
-    )
+    """Say whether an order is what was asked for, as far as nothing has changed it since."""
+    conditions = asked.conditions or Conditions()
+    first = {
+        "request_id": asked.request_id,
+        "symbol": asked.symbol,
+        "side": asked.side,
+        "kind": asked.kind,
+        "time_in_force": asked.time_in_force,
+        "expires_ms": asked.expires_ms,
+        **shapes.conditions(conditions, instrument),
+    }
+    if not shown.amended:
+        first["quantity"] = instrument.quantity_text(asked.quantity)
+        if conditions.post_only != "slide":
+            first["price"] = instrument.price_text(asked.price)
+        first["stop"] = instrument.price_text(conditions.stop) if conditions.stop else None
+    return all(getattr(shown, name) == value for name, value in first.items())

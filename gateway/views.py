@@ -1,7 +1,8 @@
 """Reads the views from Redis and puts them into the shapes that are shown.
 
-Theory of operation: what belongs together is read in one round trip, the present generation's token with it. When the token is
-not the one that was read under, the views have moved on to another generation and the read is made again.
+Theory of operation: what belongs together is read at one moment, the present generation's token with it. When the token is
+not the one that was read under, the views have moved on to another generation and the read is made again. A market's row has
+the instrument that its trades and candles are counted in, so that all of them agree.
 """
 
 from __future__ import annotations
@@ -15,22 +16,19 @@ import redis
 from redis.asyncio import BlockingConnectionPool, Redis
 
 from exchange.instruments import Instrument
-from exchange.money import from_units, minor_step
 from exchange.statement import OrderLine, RequestLine
-from gateway.keys import SPANS, Beat, CandleRow, GenerationKeys, Keys, MarketRow, TradeRow
+from gateway import shapes
 from gateway.keys import BalanceRow as StoredBalance
+from gateway.keys import Beat, CandleRow, GenerationKeys, Keys, ListingRow, MarketRow, TradeRow
 from gateway.ports import ViewsUnavailable
 from gateway.shown import (
     AccountShown,
     Answer,
-    BalanceShown,
     CandleShown,
     Depth,
     Freshness,
-    Level,
     Market,
     OrderShown,
-    Outcome,
     Span,
     Summary,
     TradeShown,
@@ -56,7 +54,7 @@ _candle = msgspec.json.Decoder(CandleRow).decode
 _balance = msgspec.json.Decoder(StoredBalance).decode
 _order = msgspec.json.Decoder(OrderLine).decode
 _request = msgspec.json.Decoder(RequestLine).decode
-_instrument = msgspec.json.Decoder(Instrument).decode
+_listing = msgspec.json.Decoder(ListingRow).decode
 
 
 class RedisViews:
@@ -74,6 +72,7 @@ class RedisViews:
         self._keys = Keys(venue)
         self._now_ms = now_ms
         self._generation = ""
+        self._listings: dict[tuple[str, int], Instrument] = {}
         self._instruments: dict[str, Instrument] = {}
         self._listed_at = -LISTED_S
         self._complete_ms: int | None = None
@@ -98,24 +97,27 @@ class RedisViews:
             return self._stale(beat.reason)
         if generation is None:
             return self._stale("the views are gone and will be rebuilt")
-        return Freshness(live=True, age_ms=max(0, self._now_ms() - beat.at_ms), reason="")
+        age_ms = max(0, self._now_ms() - beat.at_ms)
+        return Freshness(live=True, age_ms=age_ms, reason="", mismatches=beat.mismatches)
 
     def _stale(self, reason: str) -> Freshness:
         age_ms = None if self._complete_ms is None else max(0, self._now_ms() - self._complete_ms)
         return Freshness(live=False, age_ms=age_ms, reason=reason)
 
     async def instruments(self) -> dict[str, Instrument]:
-        """Return the listed instruments by symbol; a listing is for ever, so those of a moment ago will do."""
+        """Return the listed instruments by symbol, each in its last version, as they were within the last `LISTED_S`."""
         if time.monotonic() - self._listed_at < LISTED_S:
             return self._instruments
         try:
-            (stored,) = await self._read(lambda keys: [("hgetall", keys.instruments)])
+            (stored,) = await self._read(lambda keys: [("hvals", keys.listings)])
         except ViewsUnavailable:
             if not self._instruments:
                 raise
         else:
             self._listed_at = time.monotonic()
-            self._instruments = {symbol.decode(): _instrument(value) for symbol, value in sorted(stored.items())}
+            rows = sorted(map(_listing, stored), key=lambda row: (row.symbol, row.version))
+            self._listings = {(row.symbol, row.version): row.instrument for row in rows}
+            self._instruments = {row.symbol: row.instrument for row in rows}
         return self._instruments
 
     async def summaries(self) -> list[Summary]:
@@ -124,89 +126,82 @@ class RedisViews:
         if not listed:
             return []
         (rows,) = await self._read(lambda keys: [("mget", [keys.market(symbol) for symbol in listed])])
-        return [
-            _summary(instrument, _market(row)) for instrument, row in zip(listed.values(), rows, strict=True) if row
-        ]
+        views = [_market(row) for row in rows if row]
+        return [shapes.summary(view.instrument, view) for view in views if view.instrument]
 
     async def market(
         self, symbol: str, span: Span, levels: int = 10, trades: int = 40, candles: int = 300
     ) -> Market | None:
         """Return all that a symbol's page shows."""
-        instrument = await self._listed(symbol)
-        if instrument is None:
-            return None
-        row, tape, newest = await self._read(
+        found = await self._market(
+            symbol,
             lambda keys: [
-                ("get", keys.market(symbol)),
                 ("lrange", keys.trades(symbol), 0, trades - 1),
+                ("zrange", keys.busted_trades(symbol), 0, -1),
                 ("zrange", keys.candles(symbol, span), -candles, -1),
-            ]
+            ],
         )
-        if row is None:
+        if found is None:
             return None
-        view = _market(row)
+        instrument, view, (tape, busted, newest) = found
         return Market(
-            summary=_summary(instrument, view),
-            depth=_depth(instrument, view, view.bids[:levels], view.asks[:levels]),
-            trades=[_trade_shown(instrument, _trade(one)) for one in tape],
-            candles=[_candle_shown(instrument, _candle(one)) for one in newest],
+            summary=shapes.summary(instrument, view),
+            depth=shapes.depth(instrument, view, levels),
+            trades=_trades(instrument, [_trade(row) for row in tape], busted),
+            candles=[shapes.candle(instrument, _candle(row)) for row in newest],
         )
 
     async def depth(self, symbol: str, levels: int) -> Depth | None:
         """Return the best levels of each side, at most `TOP_LEVELS`."""
-        instrument = await self._listed(symbol)
-        if instrument is None:
-            return None
-        (row,) = await self._read(lambda keys: [("get", keys.market(symbol))])
-        if row is None:
-            return None
-        view = _market(row)
-        return _depth(instrument, view, view.bids[:levels], view.asks[:levels])
+        found = await self._market(symbol)
+        return None if found is None else shapes.depth(found[0], found[1], levels)
 
     async def trades(self, symbol: str, limit: int, before: int | None = None) -> list[TradeShown] | None:
         """Return the newest trades, newest first."""
-        instrument = await self._listed(symbol)
-        if instrument is None:
-            return None
         stop = limit - 1 if before is None else -1
-        (rows,) = await self._read(lambda keys: [("lrange", keys.trades(symbol), 0, stop)])
-        found = (_trade(row) for row in rows)
-        older = [row for row in found if before is None or row.seq < before]
-        return [_trade_shown(instrument, row) for row in older[:limit]]
+        found = await self._market(
+            symbol,
+            lambda keys: [("lrange", keys.trades(symbol), 0, stop), ("zrange", keys.busted_trades(symbol), 0, -1)],
+        )
+        if found is None:
+            return None
+        instrument, _, (rows, busted) = found
+        older = [row for row in map(_trade, rows) if before is None or row.seq < before]
+        return _trades(instrument, older[:limit], busted)
 
     async def candles(self, symbol: str, span: Span, limit: int, end_ms: int | None = None) -> list[CandleShown] | None:
         """Return the newest candles, oldest first."""
-        instrument = await self._listed(symbol)
-        if instrument is None:
-            return None
         newest = "+inf" if end_ms is None else f"({end_ms}"
-        (rows,) = await self._read(
-            lambda keys: [("zrevrangebyscore", keys.candles(symbol, span), newest, "-inf", 0, limit)]
+        found = await self._market(
+            symbol, lambda keys: [("zrevrangebyscore", keys.candles(symbol, span), newest, "-inf", 0, limit)]
         )
-        return [_candle_shown(instrument, _candle(row)) for row in reversed(rows)]
+        if found is None:
+            return None
+        instrument, _, (rows,) = found
+        return [shapes.candle(instrument, _candle(row)) for row in reversed(rows)]
 
     async def account(self, account: str, ended: int = 20) -> AccountShown:
         """Return an account."""
-        listed = await self.instruments()
-        balances, open_rows, ids = await self._read(
+        balances, open_rows, ids, busted = await self._read(
             lambda keys: [
                 ("hgetall", keys.balances(account)),
                 ("hvals", keys.open_orders(account)),
                 ("lrange", keys.ended_ids(account), 0, ended - 1),
+                ("hkeys", keys.busted_orders(account)),
             ]
         )
         ended_rows: list[bytes | None] = []
         if ids:
             (ended_rows,) = await self._read(lambda keys: [("hmget", keys.ended_orders(account), ids)])
-        if not _assets(listed).issuperset(asset.decode() for asset in balances):
-            self._listed_at = -LISTED_S  # a listing is so new that it was not read yet
-            listed = await self.instruments()
-        orders = sorted((_order(row) for row in open_rows), key=lambda line: line.order_id, reverse=True)
+        lines = sorted(map(_order, open_rows), key=lambda line: line.order_id, reverse=True)
+        ended_lines = [_order(row) for row in ended_rows if row is not None]
+        await self._know([*lines, *ended_lines], [asset.decode() for asset in balances])
+        listed = self._listings.values()
         return AccountShown(
             account=account,
-            balances=[_balance_shown(asset.decode(), _balance(row), listed) for asset, row in sorted(balances.items())],
-            open_orders=_orders(orders, listed),
-            ended_orders=_orders([_order(row) for row in ended_rows if row is not None], listed),
+            balances=[shapes.balance(asset.decode(), _balance(row), listed) for asset, row in sorted(balances.items())],
+            open_orders=self._shown(lines, busted),
+            ended_orders=self._shown(ended_lines, busted),
         )
 
     async def order(self, account: str, order_id: int) -> OrderShown | None:
@@ -224,7 +219,7 @@ class RedisViews:
             ]
         )
         outcomes = [
-            _outcome(_request(line or repeat), _request(repeat) if repeat else None)
+            shapes.outcome(_request(line or repeat), _request(repeat) if repeat else None)
             for line, repeat in zip(stored, repeats, strict=True)
             if line or repeat
         ]
@@ -237,32 +232,50 @@ class RedisViews:
         """Return orders by id, as far as there are such."""
         if not order_ids:
             return {}
-        listed = await self.instruments()
-        found = await self._read(
+        opened, ended, busted = await self._read(
             lambda keys: [
                 ("hmget", keys.open_orders(account), order_ids),
                 ("hmget", keys.ended_orders(account), order_ids),
+                ("hkeys", keys.busted_orders(account)),
             ]
         )
-        lines = [_order(row) for rows in found for row in rows if row is not None]
-        return {shown.order_id: shown for shown in _orders(lines, listed)}
+        lines = [_order(row) for row in (*opened, *ended) if row is not None]
+        await self._know(lines)
+        return {shown.order_id: shown for shown in self._shown(lines, busted)}
 
-    async def _listed(self, symbol: str) -> Instrument | None:
-        """Return an instrument, which never changes once it is listed."""
-        if symbol not in self._instruments:
+    def _shown(self, lines: list[OrderLine], busted: list[bytes]) -> list[OrderShown]:
+        """Show orders; one of a listing that is not known is left out, for nobody could say what its numbers mean."""
+        marked = set(map(int, busted))
+        return [
+            shapes.order(line, self._listings[line.symbol, line.listing], busted=line.order_id in marked)
+            for line in lines
+            if (line.symbol, line.listing) in self._listings
+        ]
+
+    async def _know(self, lines: list[OrderLine], assets: Sequence[str] = ()) -> None:
+        """Read the listings, at once where orders or assets are of some so new that they were not read yet."""
+        await self.instruments()
+        known = {asset for each in self._listings.values() for asset in (each.base, each.quote)}
+        listed = all((line.symbol, line.listing) in self._listings for line in lines)
+        if not (listed and known.issuperset(assets)):
             self._listed_at = -LISTED_S
             await self.instruments()
-        return self._instruments.get(symbol)
+
+    async def _market(self, symbol: str, calls: Read = lambda _: []) -> tuple[Instrument, MarketRow, list[Any]] | None:
+        """Read a market's row, and what some calls return of the same moment; None if it is not listed."""
+        row, *found = await self._read(lambda keys: [("get", keys.market(symbol)), *calls(keys)])
+        view = _market(row) if row else None
+        return None if view is None or view.instrument is None else (view.instrument, view, found)
 
     async def _read(self, calls: Read) -> list[Any]:
-        """Make some calls under the present generation in one round trip.
+        """Make some calls under the present generation at one moment.
 
         Raises:
             ViewsUnavailable: if Redis does not answer, or there are no views.
         """
         for _ in range(ATTEMPTS_MAX):
             asked = self._generation  # another reader may go over to the next one meanwhile
-            async with self._redis.pipeline(transaction=False) as pipe:
+            async with self._redis.pipeline(transaction=True) as pipe:
                 for name, *arguments in calls(self._keys.of(asked)):
                     getattr(pipe, name)(*arguments)
                 pipe.get(self._keys.generation)
@@ -279,153 +292,6 @@ class RedisViews:
         raise ViewsUnavailable("the market data keeps being rebuilt; try again in some seconds")
 
 
-# Rows into shapes
-
-
-def _summary(instrument: Instrument, view: MarketRow) -> Summary:
-    price, quantity, day = instrument.price_text, instrument.quantity_text, view.day
-    last, previous = day.close if day else None, view.previous_close
-    if day and view.time_ms >= day.start_ms + SPANS["1d"]:  # a new day has begun, and nothing has been traded in it
-        day, previous = None, last
-    change = percent = None
-    if last is not None and previous:
-        change = price(last - previous)
-        percent = from_units(round((last - previous) * 10_000 / previous), "0.01")
-    bid, ask = view.bids[0] if view.bids else None, view.asks[0] if view.asks else None
-    return Summary(
-        symbol=instrument.symbol,
-        base=instrument.base,
-        quote=instrument.quote,
-        tick=instrument.tick,
-        lot=instrument.lot,
-        seq=view.trades,
-        time_ms=view.time_ms,
-        last=None if last is None else price(last),
-        change=change,
-        change_percent=percent,
-        open=price(day.open) if day else None,
-        high=price(day.high) if day else None,
-        low=price(day.low) if day else None,
-        volume=quantity(day.volume if day else 0),
-        trades=view.trades,
-        bid=price(bid[0]) if bid else None,
-        bid_quantity=quantity(bid[1]) if bid else None,
-        ask=price(ask[0]) if ask else None,
-        ask_quantity=quantity(ask[1]) if ask else None,
-        spread=price(ask[0] - bid[0]) if bid and ask else None,
-    )
-
-
-def _depth(instrument: Instrument, view: MarketRow, bids: list[tuple[int, int]], asks: list[tuple[int, int]]) -> Depth:
-    greatest = max(sum(quantity for _, quantity in side) for side in (bids, asks)) or 1
-    return Depth(
-        symbol=instrument.symbol,
-        seq=view.deltas,
-        time_ms=view.time_ms,
-        bids=_levels(instrument, bids, greatest),
-        asks=_levels(instrument, asks, greatest),
-    )
-
-
-def _levels(instrument: Instrument, side: list[tuple[int, int]], greatest: int) -> list[Level]:
-    total, shown = 0, []
-    for price, quantity in side:
-        total += quantity
-        shown.append(
-            Level(
-                price=instrument.price_text(price),
-                quantity=instrument.quantity_text(quantity),
-                total=instrument.quantity_text(total),
-                share=max(1, 100 * total // greatest),
-            )
-        )
-    return shown
-
-
-def _trade_shown(instrument: Instrument, row: TradeRow) -> TradeShown:
-    return TradeShown(
-        id=f"{instrument.symbol}-{row.seq}",
-        seq=row.seq,
-        time_ms=row.time_ms,
-        price=instrument.price_text(row.price),
-        quantity=instrument.quantity_text(row.quantity),
-        taker_side="buy" if row.buy else "sell",
-    )
-
-
-def _candle_shown(instrument: Instrument, row: CandleRow) -> CandleShown:
-    price = instrument.price_text
-    return CandleShown(
-        start_ms=row.start_ms,
-        open=price(row.open),
-        high=price(row.high),
-        low=price(row.low),
-        close=price(row.close),
-        volume=instrument.quantity_text(row.volume),
-        trades=row.trades,
-    )
-
-
-def _balance_shown(asset: str, row: StoredBalance, listed: dict[str, Instrument]) -> BalanceShown:
-    """Write a balance with the decimals that the asset has in the listings."""
-    step = minor_step(_scale(asset, listed))
-    return BalanceShown(
-        asset=asset,
-        available=from_units(row.available, step),
-        reserved=from_units(row.reserved, step),
-        total=from_units(row.available + row.reserved, step),
-        seq=row.seq,
-    )
-
-
-def _assets(listed: dict[str, Instrument]) -> set[str]:
-    return {asset for instrument in listed.values() for asset in (instrument.base, instrument.quote)}
-
-
-def _scale(asset: str, listed: dict[str, Instrument]) -> int:
-    for instrument in listed.values():
-        if asset == instrument.base:
-            return instrument.base_scale
-        if asset == instrument.quote:
-            return instrument.quote_scale
-    return 0
-
-
-def _outcome(line: RequestLine, repeat: RequestLine | None) -> Outcome:
-    return Outcome(
-        request_id=line.request_id,
-        state="ACCEPTED" if line.reason is None else "REJECTED",
-        reason=line.reason,
-        order_id=line.order_id,
-        repeat=repeat.reason if repeat and repeat.reason == "DUPLICATE" else None,
-        time_ms=line.time_ms,
-        seq=(repeat or line).seq,  # the numbers of two channels do not compare
-    )
-
-
-def _orders(lines: list[OrderLine], listed: dict[str, Instrument]) -> list[OrderShown]:
-    """Show orders; one of a symbol whose listing has not been read yet waits for the next read."""
-    return [_order_shown(line, listed[line.symbol]) for line in lines if line.symbol in listed]
-
-
-def _order_shown(line: OrderLine, instrument: Instrument) -> OrderShown:
-    filled = line.quantity - line.leaves
-    return OrderShown(
-        order_id=line.order_id,
-        request_id=line.request_id,
-        symbol=line.symbol,
-        side=line.side,
-        kind=line.kind,
-        time_in_force=line.time_in_force,
-        expires_ms=line.expires_ms,
-        price=instrument.price_text(line.price),
-        quantity=instrument.quantity_text(line.quantity),
-        filled=instrument.quantity_text(filled),
-        leaves=instrument.quantity_text(line.leaves),
-        average=instrument.price_text((line.value + filled // 2) // filled) if filled else None,
-        state=line.state,
-        reason=line.reason,
-        placed_ms=line.placed_ms,
-        time_ms=line.time_ms,
-        seq=line.seq,
-    )
+def _trades(instrument: Instrument, rows: list[TradeRow], busted: list[bytes]) -> list[TradeShown]:
+    marked = set(map(int, busted))
+    return [shapes.trade(instrument, row, marked) for row in rows]

@@ -9,7 +9,6 @@ from typing import Any, Final
 from exchange import topics
 from exchange.channel import Inbound
 from exchange.host import Record
-from exchange.instruments import Instrument
 from exchange.packets import decode_book_deltas, decode_book_snapshots, decode_trades
 from exchange.topics import topic_name
 from exchange.views import MarketView
@@ -26,7 +25,6 @@ class Markets:
 
     def __init__(self, venue: str) -> None:
         self.views: dict[str, MarketView] = {}
-        self.instruments: dict[str, Instrument] = {}
         self._trades, self._deltas = topic_name(venue, topics.TRADES), topic_name(venue, topics.BOOK_DELTAS)
         self._seen = {self._trades: Inbound(), self._deltas: Inbound()}
         self._samples: deque[tuple[float, dict[str, int]]] = deque(maxlen=RATE_SAMPLES_MAX)
@@ -37,12 +35,13 @@ class Markets:
             for trade in fresh(self._seen[self._trades], [record], decode_trades):
                 self._view(trade.symbol).trade(trade)
         elif record.topic == self._deltas:
-            for delta in fresh(self._seen[self._deltas], [record], decode_book_deltas):
-                self._view(delta.symbol).delta(delta)
+            for event in fresh(self._seen[self._deltas], [record], decode_book_deltas):
+                self._view(event.symbol).event(event)
         else:
             for snapshot in decode_book_snapshots(record.value):
-                self.instruments[snapshot.symbol] = snapshot.instrument
-                self._view(snapshot.symbol)
+                view = self._view(snapshot.symbol)
+                view.listed(snapshot)
+                view.shown()
 
     def sample(self, now_s: float) -> None:
         """Take note of how many trades there are at this moment of the wall's clock, in seconds."""
@@ -65,34 +64,42 @@ class Markets:
         return [self._row(view) for _, view in sorted(self.views.items())]
 
     def _row(self, view: MarketView) -> dict[str, Any]:
-        day, change = view.day, view.change()
+        day, change, indicated = view.day, view.change(), view.indication
         bid, ask = view.book.bids.best(), view.book.asks.best()
         return {
             "symbol": view.symbol,
-            "last": self._price(view.symbol, day.close if day else None),
+            "phase": view.phase,
+            "last": _price(view, day.close if day else None),
             "change_percent": None if change is None else round(change * 100, 2),
-            "bid": self._price(view.symbol, bid),
-            "bid_quantity": self._quantity(view.symbol, view.book.bids.quantities.get(bid) if bid else None),
-            "ask": self._price(view.symbol, ask),
-            "ask_quantity": self._quantity(view.symbol, view.book.asks.quantities.get(ask) if ask else None),
-            "day_volume": self._quantity(view.symbol, day.volume if day else None),
+            "bid": _price(view, bid),
+            "bid_quantity": _quantity(view, view.book.bids.quantities.get(bid) if bid else None),
+            "ask": _price(view, ask),
+            "ask_quantity": _quantity(view, view.book.asks.quantities.get(ask) if ask else None),
+            "indicative_price": _price(view, indicated.price or None if indicated else None),
+            "indicative_volume": _quantity(view, indicated.volume if indicated else None),
+            "indicative_imbalance": _quantity(view, indicated.imbalance if indicated else None),
+            "day_volume": _quantity(view, day.volume if day else None),
             "trades": view.trades,
             "time_ms": view.time_ms,
         }
-
-    def _price(self, symbol: str, ticks: int | None) -> str | None:
-        listed = self.instruments.get(symbol)
-        return None if ticks is None else trimmed(listed.price_text(ticks)) if listed else f"{ticks} ticks"
-
-    def _quantity(self, symbol: str, lots: int | None) -> str | None:
-        listed = self.instruments.get(symbol)
-        return None if lots is None else listed.quantity_text(lots) if listed else f"{lots} lots"
 
     def _view(self, symbol: str) -> MarketView:
         view = self.views.get(symbol)
         if view is None:
             view = self.views[symbol] = MarketView(symbol)
         return view
+
+
+def _price(view: MarketView, ticks: int | None) -> str | None:
+    if ticks is None:
+        return None
+    return trimmed(view.instrument.price_text(ticks)) if view.instrument else f"{ticks} ticks"
+
+
+def _quantity(view: MarketView, lots: int | None) -> str | None:
+    if lots is None:
+        return None
+    return view.instrument.quantity_text(lots) if view.instrument else f"{lots} lots"
 
 
 def trimmed(price: str) -> str:

@@ -17,7 +17,7 @@ from kafka.errors import KafkaError
 
 from exchange.channel import Inbound
 from exchange.host import Record
-from exchange.messages import Bar, BookDelta, BookSnapshot, Trade
+from exchange.messages import Bar, BookEvent, BookSnapshot, OrderDelta, Trade
 from exchange.packets import PacketDecoder
 from exchange.topics import topic_name
 from wire.errors import NotReachableError, WireError
@@ -37,6 +37,8 @@ POLL_RECORDS_MAX: Final = 5_000
 class Reader:
     """A reader of one or more topics of a venue; `topics` are without the venue, `Record.topic` is the full name.
 
+    `venue` None: the topics are nobody's, such as those of other systems, and named in full.
+
     `start` says where to begin; a partition that it does not name is read from its beginning. `offsets` moves on with what
     has been handed out. Use it as a context manager.
 
@@ -47,13 +49,14 @@ class Reader:
     def __init__(
         self,
         bootstrap_servers: str,
-        venue: str,
+        venue: str | None,
         topics: Sequence[str],
         start: Mapping[tuple[str, int], int] | None = None,
     ) -> None:
         self._consumer = _connect(bootstrap_servers)
         try:
-            partitions = self._partitions([topic_name(venue, topic) for topic in topics], bootstrap_servers)
+            names = topics if venue is None else [topic_name(venue, topic) for topic in topics]
+            partitions = self._partitions(names, bootstrap_servers)
             self._consumer.assign(partitions)
             begin = self._consumer.beginning_offsets(partitions, timeout_ms=CONNECT_MS)
             self.offsets: Offsets = {}
@@ -177,7 +180,7 @@ def fresh(inbound: Inbound, records: Iterable[Record], decode: PacketDecoder[Any
 
 def _channel(message: Any) -> str:
     """Name the channel that numbers a message of a public topic."""
-    if isinstance(message, Trade | BookDelta | BookSnapshot):
+    if isinstance(message, Trade | BookEvent | BookSnapshot | OrderDelta):
         return message.symbol
     source: str = message.source
     return f"{source} {message.symbol}" if isinstance(message, Bar) else source

@@ -46,13 +46,13 @@ def packets(messages: Iterable[Any], packet_max: int = PACKET_MAX) -> Iterator[b
 
 
 class PacketWriter:
-    """A writer to one venue. Use it as a context manager: leaving without an error flushes.
+    """A writer to one venue, or, if that is None, to topics named in full. Use it as a context manager: leaving without an error flushes.
 
     Raises:
         NotReachableError: if no broker answers within `CONNECT_MS`.
     """
 
-    def __init__(self, bootstrap_servers: str, venue: str, *, packet_max: int = PACKET_MAX) -> None:
+    def __init__(self, bootstrap_servers: str, venue: str | None, *, packet_max: int = PACKET_MAX) -> None:
         self.venue = venue
         self.packet_max = packet_max
         self._failed: list[Exception] = []
@@ -91,7 +91,7 @@ class PacketWriter:
 
     def send_raw(self, topic: str, key: str, value: bytes, time_ms: int | None = None) -> None:
         """Hand over one record as it is; errors as in `send`."""
-        name = topic_name(self.venue, topic)
+        name = topic if self.venue is None else topic_name(self.venue, topic)
         try:
             future = self._producer.send(name, value, key=key.encode(), timestamp_ms=time_ms)
         except KafkaError as error:

@@ -58,17 +58,12 @@ class Candles {
     this.known = new Map();
     this.colours = palette();
     this.chart = LightweightCharts.createChart(place, chartOptions(this.colours, source.dataset.span));
-    const tick = place.dataset.tick;
-    const formatter = priceFormatter(tick.split(".")[1]?.length ?? 0);
-    this.prices = this.chart.addSeries(LightweightCharts.CandlestickSeries, {
-      ...candleColours(this.colours),
-      priceFormat: { type: "custom", formatter, minMove: Number(tick) },
-    });
+    this.prices = this.chart.addSeries(LightweightCharts.CandlestickSeries, candleColours(this.colours));
     this.volumes = this.chart.addSeries(LightweightCharts.HistogramSeries, {
       priceFormat: { type: "volume" }, priceScaleId: "", lastValueVisible: false, priceLineVisible: false,
     });
     this.volumes.priceScale().applyOptions({ scaleMargins: { top: 0.82, bottom: 0 } });
-    this.legend = new Legend(place, formatter, source.dataset.span);
+    this.legend = new Legend(place, source.dataset.span);
     this.chart.subscribeCrosshairMove(({ time }) => {
       this.pointed = this.known.get(time);
       this.tell();
@@ -89,8 +84,23 @@ class Candles {
     this.volumes.setData(candles.map((candle) => this.bar(candle)));
   }
 
+  /** Start anew if prices and volumes are counted in another tick or lot than before. */
+  measure() {
+    const { tick, lot } = this.source.dataset;
+    if (tick === this.tick && lot === this.lot) return;
+    this.tick = tick;
+    this.lot = lot;
+    const formatter = priceFormatter(tick.split(".")[1]?.length ?? 0);
+    this.prices.applyOptions({ priceFormat: { type: "custom", formatter, minMove: Number(tick) } });
+    this.legend.clear(formatter);
+    this.known.clear();
+    this.newest = undefined;
+    this.drawAll();
+  }
+
   /** Take in what #candles holds now. Series can only be added to at their end, so an older candle that is new redraws them. */
   merge() {
+    this.measure();
     const candles = parse(this.source.dataset.candles);
     if (candles.length === 0) return;
     const first = this.known.size === 0;
@@ -127,14 +137,17 @@ class Candles {
 
 /** A line of figures over the chart: those of the candle under the pointer, or the newest. */
 class Legend {
-  constructor(place, formatter, span) {
-    this.price = formatter;
+  constructor(place, span) {
     this.volume = new Intl.NumberFormat("en", { maximumFractionDigits: 12 }).format;
     this.digits = span === DAY ? 10 : 16;
     this.line = document.createElement("p");
     this.line.className = "legend";
-    this.line.textContent = "No trades yet";
     place.append(this.line);
+  }
+
+  clear(formatter) {
+    this.price = formatter;
+    this.line.textContent = "No trades yet";
   }
 
   show(candle) {
@@ -150,6 +163,6 @@ class Legend {
 export function drawChart(place, source) {
   const candles = new Candles(place, source);
   candles.merge();
-  new MutationObserver(() => candles.merge()).observe(source, { attributeFilter: ["data-candles"] });
+  new MutationObserver(() => candles.merge()).observe(source, { attributeFilter: ["data-candles", "data-tick", "data-lot"] });
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => candles.recolour());
 }

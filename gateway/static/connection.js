@@ -78,8 +78,9 @@ function followTitle() {
 /** Start all of it. Comes before htmx looks at the page, which it does when all scripts have run. */
 export function followConnection() {
   htmx.config.wsReconnectDelay = retryDelay;
-  // Whether details are open is the reader's business, of which the server's HTML knows nothing.
-  Idiomorph.defaults.callbacks.beforeAttributeUpdated = (name, element) => !(name === "open" && element.tagName === "DETAILS");
+  // Whether details are open is the reader's business; the server's HTML only opens those in which something is wrong.
+  Idiomorph.defaults.callbacks.beforeAttributeUpdated = (name, element, change) =>
+    !(name === "open" && element.tagName === "DETAILS" && change === "remove");
   tellOfLoss();
   markNewTrades();
   followTitle();

@@ -11,16 +11,22 @@ function takePrice(price) {
   if (field) field.value = price;
 }
 
-/** A market order never rests, so it cannot be good till cancelled. */
+/** Offer the times in force that go with the kind of order. */
 function limitTimesInForce() {
-  const untilCancelled = document.querySelector("#time_in_force option[value=GTC]");
-  if (untilCancelled) untilCancelled.disabled = document.getElementById("kind-market").checked;
+  const kind = document.getElementById("kind")?.value;
+  for (const option of document.querySelectorAll("#time_in_force option")) {
+    option.disabled = !option.dataset.kinds.split(" ").includes(kind);
+  }
 }
 
-/** Give an order of another kind the time in force that is usual for it. */
+/** Give an order of another kind the time in force that is usual for it, the first of its own, and nothing that it cannot have. */
 function changeKind() {
   limitTimesInForce();
-  document.getElementById("time_in_force").value = document.getElementById("kind-market").checked ? "IOC" : "GTC";
+  const kind = document.getElementById("kind").value;
+  for (const field of document.querySelectorAll("#order [data-for]")) {
+    if (!field.dataset.for.split(" ").includes(kind)) field.querySelector("input, select").value = "";
+  }
+  document.getElementById("time_in_force").value = document.querySelector("#time_in_force option:not(:disabled)").value;
 }
 
 function say(tone, words) {

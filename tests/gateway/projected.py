@@ -13,6 +13,7 @@ from exchange import topics
 from exchange.host import Record
 from exchange.instruments import Instrument
 from exchange.messages import shard_of
+from exchange.packets import decode_order_reports
 from exchange.topics import topic_name
 from gateway.keys import Beat
 from gateway.projection import TOPICS, Projection
@@ -23,6 +24,24 @@ SHARDS = 16
 TOKEN = "test"
 AAPL = Instrument(symbol="AAPLUSD", base="AAPL", quote="USD", quote_scale=5)
 COIN = Instrument(symbol="COINUSD", base="COIN", quote="USD", tick="0.05", lot="0.001", base_scale=3, quote_scale=5)
+
+PHASES = ("continuous", "continuous", "continuous", "pre-open", "opening-auction", "halt", "closing-auction", "closed")
+KINDS: tuple[tuple[str, dict[str, Any]], ...] = (
+    ("limit", {}),
+    ("limit", {}),
+    ("limit", {"display": 3}),
+    ("limit", {"post_only": "slide"}),
+    ("limit", {"post_only": "reject"}),
+    ("limit", {"min_quantity": 4}),
+    ("limit", {"all_or_none": True}),
+    ("market", {}),
+    ("market-to-limit", {}),
+    ("stop", {"stop": 1_001}),
+    ("stop-limit", {"stop": 999}),
+    ("trailing-stop", {"trail": 2}),
+    ("pegged", {"peg": "mid", "offset": -1}),
+)
+"""Kinds of orders, with conditions that go with them."""
 
 
 class Projected:
@@ -35,6 +54,8 @@ class Projected:
         self.generation = new_generation()
         self.projection = Projection(name)
         self.commit = 0
+        self.busted: set[tuple[str, int]] = set()
+        """Trades that were undone, by symbol and number."""
         self._requests = 0
 
     # Commands
@@ -45,7 +66,7 @@ class Projected:
             for shard in map(str, range(SHARDS)):
                 self.venue.write(topics.ACCOUNT_INBOX, shard, [m.ListInstrument(key=shard, instrument=listed)])
 
-    def send(self, kind: type[Any], account: str, **fields: Any) -> str:
+    def send(self, kind: type[Any], account: str, /, **fields: Any) -> str:
         """Send a command and return its request id."""
         self._requests += 1
         fields.setdefault("request_id", f"r{self._requests}")
@@ -82,6 +103,74 @@ class Projected:
             side = dice.choice(("buy", "sell"))
             price = dice.randint(995, 1_005)
             placed.append((account, self.order(account, side, price, dice.randint(1, 9), listed.symbol)))
+
+    def trade_in_every_way(self, seed: int, commands: int) -> None:
+        """Let three accounts send every kind of command at random, while the markets go through their phases."""
+        dice = random.Random(seed)
+        placed: list[tuple[str, str]] = []
+        for _ in range(commands):
+            account, listed = dice.choice(("ann", "bob", "cy")), dice.choice((AAPL, COIN))
+            what = dice.random()
+            if what < 0.06:
+                self.operate(listed.symbol, m.SetPhase, phase=dice.choice(PHASES))
+            elif what < 0.08:
+                self._bust(dice)
+            elif what < 0.1:
+                self.send(m.CancelAll, account, symbol=dice.choice((None, listed.symbol)))
+            elif what < 0.3 and placed:
+                owner, request_id = dice.choice(placed)
+                amendment = {"price": dice.randint(990, 1_010), "quantity": dice.randint(1, 15)}
+                self.send(m.AmendOrder, owner, order_request_id=request_id, **amendment)
+            elif what < 0.4 and placed:
+                owner, request_id = dice.choice(placed)
+                self.send(m.CancelOrder, owner, order_request_id=request_id)
+            else:
+                placed.append((account, self._any_order(dice, account, listed.symbol)))
+
+    def _any_order(self, dice: random.Random, account: str, symbol: str) -> str:
+        kind, conditions = dice.choice(KINDS)
+        force = dice.choice(("IOC", "FOK", "OPG", "CLS") if kind == "market" else ("GTC", "GTC", "GTC", "DAY"))
+        self_trade = dice.choice(("none", "none", "newest", "oldest", "both", "decrement"))
+        return self.order(
+            account,
+            dice.choice(("buy", "sell")),
+            dice.randint(992, 1_008),
+            dice.randint(5, 15),
+            symbol,
+            kind=kind,
+            time_in_force=force,
+            conditions=m.Conditions(**conditions, self_trade=self_trade),
+        )
+
+    def operate(self, symbol: str, kind: type[Any], **fields: Any) -> None:
+        """Send a book a command of the operator."""
+        self.venue.write(topics.BOOK_INBOX, symbol, [kind(key=symbol, **fields)])
+
+    def _bust(self, dice: random.Random) -> None:
+        """Undo a trade that is not undone yet."""
+        fills: dict[tuple[str, int], dict[str, m.OrderFilled]] = {}
+        for report in self.venue.read(topics.ORDER_REPORTS, decode_order_reports):
+            if isinstance(report, m.OrderFilled):
+                fills.setdefault((report.symbol, report.trade), {})[report.side] = report
+        whole = [name for name, sides in fills.items() if len(sides) == 2 and name not in self.busted]
+        if not whole:
+            return
+        symbol, number = dice.choice(whole)
+        buy, sell = fills[symbol, number]["buy"], fills[symbol, number]["sell"]
+        self.busted.add((symbol, number))
+        self.operate(
+            symbol,
+            m.BustTrade,
+            trade=number,
+            price=buy.price,
+            quantity=buy.quantity,
+            buyer=buy.account,
+            seller=sell.account,
+            buy_order=buy.order_id,
+            sell_order=sell.order_id,
+            buy_fee=buy.fee,
+            sell_fee=sell.fee,
+        )
 
     # Projection
 

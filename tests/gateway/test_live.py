@@ -204,7 +204,7 @@ def test_candles_are_pushed_from_the_last_one_known_and_whole_to_who_has_missed_
         shown = candles(100)
 
         async def read() -> Contexts:
-            return {"candles": {"candles": shown, "span": "1m"}}
+            return {"candles": {"candles": shown, "span": "1m", "tick": "1", "lot": "1"}}
 
         board = Board(read, Renderer(), Metrics(), 0.0)
         quick, slow = Client(), Client()

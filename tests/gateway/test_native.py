@@ -7,9 +7,10 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from litestar.testing import TestClient
 
 from gateway.tickets import FIELDS
-from tests.gateway.adapters import ACCOUNT, Bench, running
+from tests.gateway.adapters import ACCOUNT, LOCAL, Bench, Floor, FloorCommands, app_over, running
 from tests.gateway.projected import NOW_MS
 
 GOOD = {"symbol": "AAPLUSD", "side": "buy", "price": "50.25", "quantity": "3"}
@@ -50,7 +51,7 @@ WRONG: list[tuple[str, dict[str, Any]]] = [
     ("symbol", without("symbol")),
     *(("side", {**GOOD, "side": side}) for side in ("", "BUY", "hold", 1, None, ["buy"], "buy\n")),
     ("side", without("side")),
-    *(("kind", {**GOOD, "kind": kind}) for kind in ("LIMIT", "stop", 0, True, {}, "limit ")),
+    *(("kind", {**GOOD, "kind": kind}) for kind in ("LIMIT", "stopp", 0, True, {}, "limit ")),
     *(
         ("price", {**GOOD, "price": price})
         for price in (
@@ -67,13 +68,39 @@ WRONG: list[tuple[str, dict[str, Any]]] = [
     ),
     ("quantity", without("quantity")),
     ("quantity", {**GOOD, "price": "10995116277.76", "quantity": "1099511627776"}),
-    *(("time_in_force", {**GOOD, "time_in_force": value}) for value in ("DAY", "gtc", 1, [], "GTC\x00")),
+    *(("time_in_force", {**GOOD, "time_in_force": value}) for value in ("DAYS", "gtc", 1, [], "GTC\x00")),
     ("time_in_force", {**GOOD, "kind": "market", "time_in_force": "GTC"}),
+    ("time_in_force", {**GOOD, "kind": "stop", "stop": "51.00", "time_in_force": "IOC"}),
+    ("time_in_force", {**GOOD, "kind": "market-to-limit", "time_in_force": "OPG"}),
+    *(("stop", {**GOOD, "kind": "stop-limit", "stop": stop}) for stop in (None, "", "0", "-1", "1.005", "x", 51, True, [], {})),
+    ("stop", {**GOOD, "stop": "51.00"}),
+    *(("trail", {**GOOD, "kind": "trailing-stop", "trail": trail}) for trail in (None, "", "0", "1.005", "near", 1, {})),
+    ("trail", {**GOOD, "trail": "1.00"}),
+    *(("peg", {**GOOD, "kind": "pegged", "peg": peg}) for peg in (None, "", "best", "BID", 1, True, ["bid"])),
+    ("peg", {**GOOD, "peg": "bid"}),
+    *(
+        ("offset", {**GOOD, "kind": "pegged", "peg": "bid", "offset": offset})
+        for offset in ("x", "-", "--1", "+1", "0.005", "-0.005", "-10995116277.77", "1e2", 1, -1, True, [])
+    ),
+    ("offset", {**GOOD, "offset": "-0.01"}),
+    *(("display", {**GOOD, "display": display}) for display in ("0", "4", "0.5", "-1", "few", 1, True, [])),
+    ("display", {**GOOD, "display": "1", "time_in_force": "IOC"}),
+    ("display", {**GOOD, "kind": "pegged", "peg": "bid", "display": "1"}),
+    *(("post_only", {**GOOD, "post_only": value}) for value in ("yes", True, 1, "Reject", [])),
+    ("post_only", {**GOOD, "post_only": "slide", "time_in_force": "FOK"}),
+    *(("min_quantity", {**GOOD, "min_quantity": value}) for value in ("0", "4", "0.5", "few", 2, [])),
+    ("min_quantity", {**GOOD, "min_quantity": "2", "time_in_force": "FOK"}),
+    ("min_quantity", {**GOOD, "min_quantity": "2", "post_only": "reject"}),
+    *(("all_or_none", {**GOOD, "all_or_none": value}) for value in ("yes", 1, 0, [], {}, "TRUE")),
+    ("all_or_none", {**GOOD, "all_or_none": True, "time_in_force": "IOC"}),
+    ("all_or_none", {**GOOD, "all_or_none": True, "min_quantity": "2"}),
+    *(("self_trade", {**GOOD, "self_trade": value}) for value in ("cancel", "NONE", True, 1, [])),
     *(
         ("expires_ms", {**GOOD, "time_in_force": "GTD", "expires_ms": value})
         for value in (None, 0, -1, "1700000000000", 1.5, True, 2**53, 10**400, [])
     ),
     ("expires_ms", {**GOOD, "time_in_force": "GTD"}),
+    ("expires_ms", {**GOOD, "time_in_force": "GTD", "display": "1"}),
     ("expires_ms", {**GOOD, "expires_ms": NOW_MS}),
     *(("request_id", {**GOOD, "request_id": value}) for value in (LATIN_X, "a b", "é", "a\x00", "a\n", "\x7f", 7, [], {})),
     ("price", {"symbol": "COINUSD", "side": "sell", "price": "1.01", "quantity": "1"}),
@@ -287,13 +314,15 @@ def test_an_order_whose_outcome_is_not_seen_says_where_to_ask(fresh: Bench, attr
 @pytest.mark.parametrize(
     "path", ["instruments", "markets", "depth/AAPLUSD", "balances", "orders", "orders/1", "requests/x"]
 )
-def test_without_views_there_are_none(fresh: Bench, path: str) -> None:
-    store = fresh.floor.projected.store
+def test_without_views_there_are_none(redis_url: str, venue: str, path: str) -> None:
+    floor = Floor(redis_url, venue)
+    store, commands = floor.projected.store, FloorCommands(floor)
     store._redis.delete(store.keys.generation)
-    assert problem(fresh.client.get(f"{API}/{path}"))[:2] == (503, "VIEWS_UNAVAILABLE")
-    assert problem(fresh.client.post(f"{API}/orders", json=GOOD))[:2] == (503, "VIEWS_UNAVAILABLE")
-    assert fresh.client.get(f"{API}/status").json()["live"] is False
-    assert fresh.commands.written == []
+    with TestClient(app_over(floor, commands), base_url=LOCAL) as client:
+        assert problem(client.get(f"{API}/{path}"))[:2] == (503, "VIEWS_UNAVAILABLE")
+        assert problem(client.post(f"{API}/orders", json=GOOD))[:2] == (503, "VIEWS_UNAVAILABLE")
+        assert client.get(f"{API}/status").json()["live"] is False
+    assert commands.written == []
 
 
 def test_a_server_without_a_demo_account_only_shows(redis_url: str, venue: str) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from tests.gateway.adapters import Bench, running
+from tests.gateway.projected import NOW_MS
 
 FORM = "/market/AAPLUSD/orders"
 HTMX = {"HX-Request": "true"}
@@ -49,14 +50,25 @@ def notice(html: str) -> tuple[str, str]:
 
 WRONG: list[tuple[str, dict[str, str]]] = [
     *(("side", {"side": side}) for side in ("", "hold", "BUY", "buy\x00")),
-    *(("kind", {"kind": kind}) for kind in ("stop", "Limit", "\x01")),
+    *(("kind", {"kind": kind}) for kind in ("stopp", "Limit", "\x01")),
     *(
         ("price", {"price": price})
         for price in ("", "0", "-1", "abc", "NaN", "1e5", "1,000", "1.005", "10995116277.77", "\uff19", "1\x00", "<b>", '"', "9" * 300)
     ),
     *(("quantity", {"quantity": value}) for value in ("", "0", "-3", "0.5", "x", "1e2", "1099511627777", "3\x00", "💸")),
-    *(("time_in_force", {"time_in_force": value}) for value in ("DAY", "gtc", "GTC ")),
+    *(("time_in_force", {"time_in_force": value}) for value in ("DAYS", "gtc", "GTC ")),
     ("time_in_force", {"kind": "market", "time_in_force": "GTC"}),
+    *(("stop", {"kind": "stop", "stop": stop}) for stop in ("", "0", "x", "<b>")),
+    ("trail", {"kind": "trailing-stop"}),
+    ("peg", {"kind": "pegged", "peg": ""}),
+    ("offset", {"kind": "pegged", "peg": "mid", "offset": "half"}),
+    ("display", {"display": "4"}),
+    ("post_only", {"post_only": "perhaps"}),
+    ("min_quantity", {"min_quantity": "2", "time_in_force": "FOK"}),
+    ("all_or_none", {"all_or_none": "true", "time_in_force": "IOC"}),
+    ("self_trade", {"self_trade": "all"}),
+    *(("expires_ms", {"time_in_force": "GTD", "expires": value}) for value in ("", "tomorrow", "1969-12-31T23:00")),
+    ("expires_ms", {"expires": "2024-01-01T10:00"}),
 ]  # fmt: skip
 
 
@@ -85,10 +97,43 @@ def test_a_broken_request_id_is_refused_and_replaced_by_a_good_one(bench: Bench,
     assert re.fullmatch("[0-9a-f]{32}", value_of(refused.text, "request_id"))
 
 
-def test_a_good_till_date_order_is_told_that_the_form_has_no_date(bench: Bench) -> None:
+def test_a_good_till_date_order_without_a_date_is_told_to_choose_one(bench: Bench) -> None:
     refused = bench.client.post(FORM, data={**GOOD, "time_in_force": "GTD"}, headers=HTMX)
     assert refused.status_code == 422
-    assert "GTD order needs the time" in refused.text
+    assert "GTD order needs the time at which it expires: choose one" in refused.text
+    assert re.search(r'<details class="more" open>', refused.text)
+
+
+def test_a_good_till_date_order_expires_at_the_time_that_was_chosen(fresh: Bench) -> None:
+    placed = fresh.client.post(
+        FORM, data={**GOOD, "time_in_force": "GTD", "expires": "2023-11-14T22:13:21"}, headers=HTMX
+    )
+    assert placed.status_code == 200
+    [order] = fresh.client.get("/api/native/orders").json()["open_orders"]
+    assert order["expires_ms"] == NOW_MS + 1_000
+
+
+@pytest.mark.parametrize("headers", [HTMX, {}], ids=["htmx", "plain"])
+def test_the_form_takes_every_kind_with_all_that_goes_with_it(fresh: Bench, headers: dict[str, str]) -> None:
+    empty = dict.fromkeys(
+        ("price", "stop", "trail", "peg", "offset", "display", "post_only", "min_quantity", "expires"), ""
+    )
+    for number, (change, told) in enumerate(
+        (
+            ({"kind": "stop", "stop": "105.00"}, "waits for a trade at 105.00 or above"),
+            ({"kind": "stop-limit", "side": "sell", "stop": "95.00", "price": "94.00", "display": "1"}, "at 95.00 or below"),
+            ({"kind": "trailing-stop", "side": "sell", "trail": "1.50"}, "waits for the last price to turn"),
+            ({"kind": "pegged", "peg": "bid", "offset": "-0.50"}, "3 follow the market"),
+            ({"kind": "limit", "price": "50.00", "all_or_none": "true"}, "3 are with the book at 50.00"),
+            ({"kind": "limit", "price": "150.00", "post_only": "slide"}, "3 rest in the book at 100.99"),
+            ({"kind": "market-to-limit"}, "3 traded at 101.00"),
+        )
+    ):  # fmt: skip
+        data = {**GOOD, **empty, "self_trade": "none", "request_id": f"form-{number}", **change}
+        answer = fresh.client.post(FORM, data=data, headers=headers)
+        assert answer.status_code == (200 if headers else 303)
+        html = answer.text if headers else fresh.client.get(answer.headers["location"]).text
+        assert told in notice(html)[1], change
 
 
 @pytest.mark.parametrize(
@@ -231,7 +276,7 @@ def test_an_order_is_cancelled(fresh: Bench, headers: dict[str, str]) -> None:
     again = fresh.client.post(cancel, headers=headers)
     assert again.status_code == (409 if headers else 303)
     html = again.text if headers else fresh.client.get(again.headers["location"]).text
-    assert notice(html) == ("bad", "There is no such open order.")
+    assert notice(html) == ("bad", "There is no such open order: look at the list of orders.")
 
 
 @pytest.mark.parametrize("order_id", [1, 2**53, 10**30])

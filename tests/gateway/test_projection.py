@@ -16,9 +16,9 @@ from exchange.book import Book
 from exchange.candles import Candles
 from exchange.packets import decode_book_snapshots, decode_trades, encode
 from exchange.topics import topic_name
-from gateway import keys, projection
+from gateway import batch, keys
 from gateway.projection import TOPICS, Projection
-from gateway.shown import AccountShown, Depth
+from gateway.shown import AccountShown, Depth, Indicative
 from gateway.store import Displaced, new_generation
 from gateway.views import RedisViews
 from tests.gateway.projected import AAPL, NOW_MS, TOKEN, Projected, market
@@ -53,7 +53,7 @@ def test_the_views_are_what_the_machines_know(redis_url: str, venue: str) -> Non
     projected.show()
     for symbol in ("AAPLUSD", "COINUSD"):
         machine = book(projected, symbol)
-        listed = machine.instrument
+        listed = machine.state.instrument
         assert listed is not None
         bids, asks = depth_of(projected, symbol)
         assert len(bids) > 2
@@ -97,14 +97,57 @@ def _text(asset: str, units: int) -> str:
 
 
 def _lots(projected: Projected, symbol: str, text: str) -> int:
-    listed = book(projected, symbol).instrument
+    listed = book(projected, symbol).state.instrument
     assert listed is not None
     return listed.quantity_lots(text)
 
 
+@pytest.mark.parametrize("seed", range(6))
+def test_the_views_are_what_the_machines_know_whatever_orders_and_phases_there_are(
+    redis_url: str, venue: str, seed: int
+) -> None:
+    projected = market(redis_url, venue)
+    projected.trade_in_every_way(seed, 400)
+    projected.show()
+    assert (projected.projection.mismatches, projected.projection.refused) == (0, 0)
+    for symbol in ("AAPLUSD", "COINUSD"):
+        machine = book(projected, symbol)
+        listed = machine.state.instrument
+        assert listed is not None
+        bids, asks = depth_of(projected, symbol)
+        assert bids == [(listed.price_text(p), listed.quantity_text(q)) for p, q in machine.bids.totals()]
+        assert asks == [(listed.price_text(p), listed.quantity_text(q)) for p, q in machine.asks.totals()]
+        summary = read(projected, lambda views, symbol=symbol: views.market(symbol, "1d")).summary
+        assert summary.phase == machine.state.phase
+        if summary.indicative is not None:
+            price, volume, imbalance = machine.state.indicated
+            assert summary.indicative == Indicative(
+                price=listed.price_text(price) if price else None,
+                volume=listed.quantity_text(volume),
+                imbalance=listed.quantity_text(imbalance),
+            )
+        tape = read(projected, lambda views, symbol=symbol: views.trades(symbol, 1_000))
+        busted = {number for of, number in projected.busted if of == symbol}
+        assert {one.seq for one in tape if one.busted} == busted
+    for name in ("ann", "bob", "cy"):
+        shard = projected.venue.hosts[topics.ACCOUNT_INBOX].machines[m.shard_of(name, 16)]
+        assert isinstance(shard, Accounts)
+        shown: AccountShown = read(projected, lambda views, name=name: views.account(name, ended=1_000))
+        open_orders = shard.accounts[name].orders.values()
+        assert {one.order_id: _lots(projected, one.symbol, one.leaves) for one in shown.open_orders} == {
+            order.order_id: order.leaves for order in open_orders
+        }
+        assert {one.asset: one.owed for one in shown.balances} == {
+            asset: _text(asset, balance.owed) for asset, balance in shard.accounts[name].balances.items()
+        }
+
+
+@pytest.mark.parametrize("every", [False, True], ids=["plain", "every-way"])
 @pytest.mark.parametrize("seed", range(12))
-def test_batches_repeats_and_restarts_change_nothing(redis_url: str, venue: str, seed: int) -> None:
+def test_batches_repeats_and_restarts_change_nothing(redis_url: str, venue: str, seed: int, *, every: bool) -> None:
     projected = market(redis_url, venue, seed, orders=200)
+    if every:
+        projected.trade_in_every_way(seed, 200)
     projected.project()
     once = projected.contents()
 
@@ -131,7 +174,7 @@ def test_batches_repeats_and_restarts_change_nothing(redis_url: str, venue: str,
 def test_a_book_that_begins_at_its_snapshot_is_the_same(
     redis_url: str, venue: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("exchange.book.SNAPSHOT_EVERY", 40)
+    monkeypatch.setattr("exchange.book.reports.SNAPSHOT_EVERY", 40)
     projected = market(redis_url, venue, seed=3, orders=600)
     projected.show()
     snapshots = projected.venue.read(topics.BOOK_SNAPSHOTS, decode_book_snapshots)
@@ -149,7 +192,7 @@ def test_a_book_that_begins_at_its_snapshot_is_the_same(
     assert projected.contents(generation) == projected.contents()
 
 
-def test_a_snapshot_ahead_of_the_deltas_stands_for_them(redis_url: str, venue: str) -> None:
+def test_a_snapshot_stands_for_events_that_are_missing_and_for_no_others(redis_url: str, venue: str) -> None:
     projected = market(redis_url, venue)
     projected.order("ann", "buy", 100, 5)
     projected.show()
@@ -159,11 +202,17 @@ def test_a_snapshot_ahead_of_the_deltas_stands_for_them(redis_url: str, venue: s
     )  # fmt: skip
     projected.venue.written[topics.BOOK_SNAPSHOTS].append(encode(ahead))
     projected.project()
-    assert depth_of(projected, "AAPLUSD") == ([("1.01", "7")], [("1.10", "2")])
-    projected.order("ann", "buy", 102, 5)  # the delta that the snapshot had already
+    assert depth_of(projected, "AAPLUSD") == ([("1.00", "5")], [])
+    projected.order("ann", "buy", 102, 5)
+    projected.order("ann", "buy", 103, 5)
+    deltas = projected.venue.written[topics.BOOK_DELTAS]
+    lost = deltas.pop(1)
+    projected.project()
+    assert depth_of(projected, "AAPLUSD") == ([("1.00", "5")], [])
+    projected.venue.written[topics.BOOK_SNAPSHOTS].append(encode(ahead))
     projected.project()
     assert depth_of(projected, "AAPLUSD") == ([("1.01", "7")], [("1.10", "2")])
-    projected.order("ann", "buy", 103, 5)
+    projected.venue.written[topics.BOOK_DELTAS] += [lost, deltas[1]]  # the sender goes back and sends them again
     projected.project()
     assert depth_of(projected, "AAPLUSD") == ([("1.03", "5"), ("1.01", "7")], [("1.10", "2")])
 
@@ -233,7 +282,7 @@ def test_readers_go_over_only_to_what_stands_where_its_projector_left_it(redis_u
 def test_a_refused_duplicate_says_nothing_of_a_request_that_is_no_longer_known(
     redis_url: str, venue: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(projection, "REQUESTS_MAX", 3)
+    monkeypatch.setattr(batch, "REQUESTS_MAX", 3)
     projected = market(redis_url, venue)
     projected.order("ann", "buy", 100, 1, request_id="old")
     for number in range(5):
@@ -268,7 +317,7 @@ def test_messages_that_stay_missing_are_named(redis_url: str, venue: str) -> Non
 
 def test_what_is_kept_is_bounded(redis_url: str, venue: str, monkeypatch: pytest.MonkeyPatch) -> None:
     for name, most in (("TRADES_MAX", 10), ("ENDED_MAX", 6), ("REQUESTS_MAX", 8), ("CANDLES_MAX", 4)):
-        monkeypatch.setattr(projection, name, most)
+        monkeypatch.setattr(batch, name, most)
     projected = market(redis_url, venue)
     for step in range(25):
         projected.advance(NOW_MS + step * 86_400_000)

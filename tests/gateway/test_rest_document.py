@@ -11,9 +11,18 @@ from pathlib import Path
 import pytest
 
 from gateway import native
-from gateway.tickets import FIELDS
+from gateway.groups import BRACKET_FIELDS, OCO_FIELDS
+from gateway.tickets import AMENDMENT_FIELDS, FIELDS
 from tests.gateway.adapters import Bench, running
 
+SOURCES = ("native.py", "native_orders.py", "bodies.py", "problems.py", "security.py", "pages.py")
+BODIES = {
+    "POST /api/native/orders": FIELDS,
+    "POST /api/native/orders/oco": OCO_FIELDS,
+    "POST /api/native/orders/bracket": BRACKET_FIELDS,
+    "PATCH /api/native/orders/{order_id}": AMENDMENT_FIELDS,
+    "PUT /api/native/dead-man": ("timeout_ms",),
+}
 DOCUMENT = (Path(__file__).parent.parent.parent / "docs" / "REST.md").read_text()
 
 
@@ -45,6 +54,11 @@ def test_the_table_of_fields_is_that_of_a_ticket() -> None:
     assert {row[0].strip("`") for row in table("An order")} == set(FIELDS)
 
 
+def test_the_table_of_groups_has_all_fields() -> None:
+    named = {field for row in table("Groups of orders") for field in re.findall(r"`(\w+)`", row[0])}
+    assert named == {*OCO_FIELDS, *BRACKET_FIELDS}
+
+
 def test_the_bounds_in_the_table_are_those_of_the_code() -> None:
     text = {row[0].split("/")[3].rstrip("`"): row[1] for row in table("Routes") if row[0].startswith("`GET")}
     for route, (default, greatest) in {
@@ -71,7 +85,7 @@ def test_each_example_does_what_its_row_says(bench: Bench, row: list[str]) -> No
     assert answer.status_code in allowed
     assert isinstance(answer.json(), dict | list)
     if data:
-        assert set(json.loads(data)) <= set(FIELDS)
+        assert set(json.loads(data)) <= set(BODIES[row[0].strip("`")])
 
 
 def test_the_codes_of_errors_are_those_of_the_code() -> None:
@@ -79,7 +93,7 @@ def test_the_codes_of_errors_are_those_of_the_code() -> None:
         "INSUFFICIENT_FUNDS"
     }
     folder = Path(native.__file__).parent
-    text = "".join((folder / name).read_text() for name in ("native.py", "problems.py", "security.py", "pages.py"))
+    text = "".join((folder / name).read_text() for name in SOURCES)
     raised = set(re.findall(r'Problem\(\s*\d+, "([A-Z_]+)"|_invalid\(', text)) - {""}
     missing = raised - documented
     assert missing == set()

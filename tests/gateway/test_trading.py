@@ -12,10 +12,11 @@ from exchange.messages import Deposit, PlaceOrder, RejectReason
 from exchange.packets import decode_book_inbox
 from exchange.topics import BOOK_INBOX
 from gateway.ports import Changed, NotTaken, UnknownOutcome, ViewsUnavailable
+from gateway.refusals import REFUSALS
 from gateway.shown import Answer
 from gateway.tasks import stop
 from gateway.tickets import FIELDS
-from gateway.trading import REFUSALS, TradingService
+from gateway.trading import TradingService
 from gateway.views import RedisViews
 from tests.gateway.adapters import ACCOUNT, Floor, FloorCommands, until
 from tests.gateway.projected import NOW_MS

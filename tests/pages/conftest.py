@@ -16,7 +16,19 @@ from openbell.stack import Stack
 from openbell.supervise.processes import wait_until
 from tests.pages.people import MAKER, Desk
 
-SYMBOLS = ("ASHUSD", "BIRCHUSD", "CEDARUSD", "ELMUSD", "FIRUSD", "HAZELUSD", "LARCHUSD", "OAKUSD", "PINEUSD", "YEWUSD")
+SYMBOLS = (
+    "ASHUSD",
+    "BIRCHUSD",
+    "CEDARUSD",
+    "ELMUSD",
+    "FIRUSD",
+    "HAZELUSD",
+    "LARCHUSD",
+    "OAKUSD",
+    "PINEUSD",
+    "TEAKUSD",
+    "YEWUSD",
+)
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 WAIT_MS = 20_000
 

@@ -20,7 +20,7 @@ LOST = "Connection lost, trying again"
 def fill(page: Page, side: str, price: str, quantity: str) -> None:
     """Fill in the order form."""
     page.get_by_text(side, exact=True).first.click()
-    page.get_by_label("Price").fill(price)
+    page.locator("#price").fill(price)
     page.get_by_label("Quantity").fill(quantity)
 
 
@@ -50,7 +50,7 @@ def test_a_buyer_takes_a_price_from_the_ladder_and_another_person_sees_the_trade
     offer = buyer.locator("#ladder").get_by_role("button", name="101.25")
     offer.focus()
     buyer.keyboard.press("Enter")
-    expect(buyer.get_by_label("Price")).to_have_value("101.25")
+    expect(buyer.locator("#price")).to_have_value("101.25")
     buyer.get_by_label("Quantity").fill("4")
     submit(buyer)
 
@@ -62,14 +62,14 @@ def test_a_buyer_takes_a_price_from_the_ladder_and_another_person_sees_the_trade
     expect(watcher.locator(".legend")).to_contain_text("C 101.25   V 4")
     expect(watcher).to_have_title(f"101.25 · {symbol} · Openbell")
 
-    buyer.get_by_text("Market", exact=True).click()
+    buyer.get_by_label("Kind of order").select_option("market")
     expect(buyer.get_by_label("Time in force")).to_have_value("IOC")
     buyer.get_by_label("Quantity").fill("6")
     submit(buyer)
     expect(watcher.locator("#trade-2")).to_contain_text("6")
     expect(watcher.locator("#ladder")).to_contain_text("No asks")
     expect(buyer.locator("#notice")).to_have_class("notice good")
-    buyer.get_by_text("Limit", exact=True).click()
+    buyer.get_by_label("Kind of order").select_option("limit")
     expect(buyer.get_by_label("Time in force")).to_have_value("GTC")
 
 
@@ -117,18 +117,40 @@ def test_what_is_wrong_is_said_beside_its_field_and_nothing_is_placed(desk: Desk
     page = desk.open_market(symbol)
     fill(page, "Sell", "12.345", "none")
     submit(page)
-    for label in ("Price", "Quantity"):
-        field = page.get_by_label(label)
+    for name in ("price", "quantity"):
+        field = page.locator(f"#{name}")
         expect(field).to_have_attribute("aria-invalid", "true")
         expect(page.locator(f"#{field.get_attribute('aria-describedby')}")).to_be_visible()
-    expect(page.get_by_label("Price")).to_have_value("12.345")
+    expect(page.locator("#price")).to_have_value("12.345")
     expect(page.get_by_label("Sell", exact=True)).to_be_checked()
 
     fill(page, "Sell", "12.34", "20000")  # more than the account has
     submit(page)
     expect(page.locator("#quantity-error")).to_contain_text("enough")
-    expect(page.get_by_label("Price")).not_to_have_attribute("aria-invalid", "true")
+    expect(page.locator("#price")).not_to_have_attribute("aria-invalid", "true")
     expect(page.locator("#orders tr", has_text=symbol)).to_have_count(0)
+
+
+def test_the_form_shows_what_goes_with_a_kind_and_a_stop_order_waits(desk: Desk, symbol: str) -> None:
+    page = desk.open_market(symbol)
+    expect(page.locator("#stop")).to_be_hidden()
+    page.get_by_label("Kind of order").select_option("stop-limit")
+    expect(page.locator("#stop")).to_be_visible()
+    expect(page.locator("#time_in_force option[value=IOC]")).to_be_disabled()
+    fill(page, "Buy", "91.00", "5")
+    page.locator("#min_quantity").evaluate("field => { field.value = '2'; }")  # folded away
+    page.get_by_label("Stop price").fill("90.00")
+    submit(page)
+    expect(page.locator("#min_quantity-error")).to_be_visible()
+    page.locator("#min_quantity").fill("")
+    submit(page)
+    order = page.locator("#open-orders tr", has_text=symbol)
+    expect(order).to_contain_text("stop 90.00")
+    expect(order).to_contain_text("waiting for trigger")
+    page.get_by_label("Stop price").fill("80.00")
+    page.get_by_label("Kind of order").select_option("limit")
+    expect(page.locator("#stop")).to_have_value("")
+    expect(page.locator("#stop")).to_be_hidden()
 
 
 def test_a_lost_connection_is_told_and_leaves_no_gap(desk: Desk, venue: Venue, symbol: str) -> None:
@@ -188,6 +210,10 @@ def test_the_chart_takes_older_candles_newer_ones_and_another_colour_scheme(desk
     push([*candles[2:10], candles[10]])  # what a reconnect may bring
     expect(page.locator(".legend")).to_contain_text("1970-01-11")
     push(candles[18:])  # nobody knows what was before
+    expect(page.locator(".legend")).to_contain_text("V 19")
+    page.locator("#candles").evaluate("element => { element.dataset.tick = '0.1'; element.dataset.candles = '[]'; }")
+    expect(page.locator(".legend")).to_have_text("No trades yet")
+    push(candles[19:])
     expect(page.locator(".legend")).to_contain_text("V 19")
     page.emulate_media(color_scheme="dark")
     expect(page.locator("#chart canvas").first).to_be_visible()

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 from html.parser import HTMLParser
-from typing import Any
+from typing import Any, get_args
 
+import msgspec
 import pytest
 
+from exchange.messages import CancelReason, Phase
 from gateway.render import TEMPLATES, Renderer
 from gateway.shown import (
     AccountShown,
@@ -15,12 +17,14 @@ from gateway.shown import (
     CandleShown,
     Depth,
     Freshness,
+    Indicative,
     Level,
     OrderShown,
     Summary,
     TradeShown,
 )
-from gateway.tickets import TicketShown
+from gateway.tickets import TYPED, TicketShown
+from gateway.words import ENDED, PHASES
 
 RENDERER = Renderer()
 PARTIALS = sorted(path.stem for path in (TEMPLATES / "partials").glob("*.html"))
@@ -83,17 +87,41 @@ MIDNIGHT = Summary(
     **{name: getattr(SUMMARY, name) for name in SUMMARY.__struct_fields__}
     | {"change": "0.00", "change_percent": "0.00", "open": None, "high": None, "low": None, "volume": "0"}
 )
+CALL = msgspec.structs.replace(
+    SUMMARY, phase="closing-auction", indicative=Indicative(price="1234.25", volume="400", imbalance="-60"), spread=None
+)
+HALT = msgspec.structs.replace(NEW, phase="halt", indicative=Indicative(price=None, volume="0", imbalance="0"))
 ACCOUNT = AccountShown(
     account="demo",
     balances=[BalanceShown(asset="USD", available="1000000.00", reserved="5.00", total="1000005.00", seq=3)],
-    open_orders=[order(16), order(32, side="sell", filled="4", leaves="6", average="1234.50")],
+    open_orders=[
+        order(16),
+        order(32, side="sell", filled="4", leaves="6", average="1234.50"),
+        order(33, kind="stop-limit", stop="1240.0000", trigger="WAITING", display="5"),
+        order(34, kind="stop", stop="1230.0000", trigger="TRIGGERED"),
+        order(35, kind="trailing-stop", trail="1.5000", trigger="WAITING"),
+        order(36, kind="pegged", peg="mid", offset="-0.5000"),
+        order(37, post_only="slide", min_quantity="2"),
+        order(38, all_or_none=True, busted=True),
+    ],
     ended_orders=[
+        *(
+            order(200 + number, state="CANCELLED", reason=reason)
+            for number, reason in enumerate(get_args(CancelReason))
+        ),
         order(48, state="CANCELLED", reason="IOC_REMAINDER", time_in_force="IOC", kind="market"),
         order(64, state="CANCELLED", reason="REQUESTED"),
         order(80, state="CANCELLED", reason="FOK_UNFILLED", time_in_force="FOK"),
         order(96, state="CANCELLED", reason="MARKET_REMAINDER", kind="market"),
         order(112, state="EXPIRED", time_in_force="GTD", expires_ms=TIME_MS),
         order(128, state="FILLED", symbol="IBMUSD"),
+    ],
+)
+OWING = msgspec.structs.replace(
+    ACCOUNT,
+    balances=[
+        BalanceShown(asset="USD", available="0.00", reserved="0.00", total="0.00", seq=3, owed="1.50"),
+        BalanceShown(asset="AAPL", available="1", reserved="0", total="1", seq=4),
     ],
 )
 NOBODY = AccountShown(account="demo", balances=[], open_orders=[], ended_orders=[])
@@ -108,6 +136,11 @@ CASES: list[tuple[str, dict[str, Any], str]] = [
     ("summary", {"summary": NEW}, "No trades yet"),
     ("summary", {"summary": MIDNIGHT}, "0.00"),
     ("markets", {"summaries": [MIDNIGHT]}, "1,234.50"),
+    ("summary", {"summary": CALL}, "60 more to sell"),
+    ("summary", {"summary": HALT}, "balanced"),
+    ("summary", {"summary": SUMMARY}, "Phase: Continuous"),
+    ("markets", {"summaries": [CALL]}, "Auction at 1,234.25 \N{MULTIPLICATION SIGN} 400, 60 more to sell"),
+    ("markets", {"summaries": [HALT]}, "No auction price yet"),
     ("notice", {"notice": "<b>", "tone": "good"}, "<b>"),
     ("ladder", {"depth": Depth(symbol="A", seq=1, time_ms=0, bids=LEVELS, asks=LEVELS)}, "1,234.00"),
     ("ladder", {"depth": Depth(symbol="A", seq=0, time_ms=0, bids=[], asks=[])}, "No asks"),
@@ -115,6 +148,16 @@ CASES: list[tuple[str, dict[str, Any], str]] = [
         "tape",
         {"trades": [TradeShown(id="A-1", seq=1, time_ms=TIME_MS, price="12", quantity="3", taker_side="sell")]},
         "2008-03-01 06:00:00",
+    ),
+    (
+        "tape",
+        {"trades": [TradeShown(id="A-1", seq=1, time_ms=TIME_MS, price="12", quantity="3", taker_side="sell", auction=True)]},
+        "Auction",
+    ),
+    (
+        "tape",
+        {"trades": [TradeShown(id="A-1", seq=1, time_ms=TIME_MS, price="12", quantity="3", taker_side="sell", busted=True)]},
+        "Undone",
     ),
     ("tape", {"trades": []}, "No trades yet"),
     (
@@ -124,24 +167,32 @@ CASES: list[tuple[str, dict[str, Any], str]] = [
                 CandleShown(start_ms=TIME_MS, open="1", high="3", low="0.5", close="2", volume="1000", trades=4)
             ],
             "span": "1d",
+            "tick": "0.01",
+            "lot": "1",
         },
         "1,000",
     ),
-    ("candles", {"candles": [], "span": "1m"}, "No candles yet"),
+    ("candles", {"candles": [], "span": "1m", "tick": "0.01", "lot": "1"}, "No candles yet"),
     ("ticket", {"ticket": TicketShown(symbol="A", request_id="r")}, "Place an order"),
     (
         "ticket",
         {
             "ticket": TicketShown(
                 symbol="A", side="sell", kind="market", price='"><script>', quantity="x", time_in_force="FOK", request_id="r",
-                errors=dict.fromkeys(("side", "kind", "price", "quantity", "time_in_force"), "<b>"), notice="<i>", tone="bad",
+                errors=dict.fromkeys((*TYPED, "expires_ms"), "<b>"), notice="<i>", tone="bad",
             )
         },
         "<b>",
     ),
     ("orders", {"account": ACCOUNT, "symbol": "AAPLUSD"}, "rest of IOC"),
+    ("orders", {"account": ACCOUNT, "symbol": "AAPLUSD"}, "stop 1,240.00, shows 5"),
+    ("orders", {"account": ACCOUNT, "symbol": "AAPLUSD"}, "waiting for trigger"),
+    ("orders", {"account": ACCOUNT, "symbol": "AAPLUSD"}, "triggered"),
+    ("orders", {"account": ACCOUNT, "symbol": "AAPLUSD"}, "follows the middle \N{MINUS SIGN}0.50"),
+    ("orders", {"account": ACCOUNT, "symbol": "AAPLUSD"}, "a trade was undone"),
     ("orders", {"account": NOBODY, "symbol": "AAPLUSD"}, "No orders yet"),
     ("balances", {"account": ACCOUNT}, "1,000,000.00"),
+    ("balances", {"account": OWING}, "Owed"),
     ("balances", {"account": NOBODY}, "No balances yet"),
 ]  # fmt: skip
 
@@ -160,6 +211,15 @@ def test_what_a_screen_reader_says_of_the_status_does_not_change_with_its_age() 
         return re.findall(r'role="status">(.*?)</span>', html)
 
     assert said(5_000) == said(6_000) == ["<strong>Data is old</strong>: Redis is gone"]
+
+
+def test_there_are_words_for_every_phase_and_every_end() -> None:
+    assert set(PHASES) == set(get_args(Phase))
+    assert set(ENDED) == set(get_args(CancelReason))
+
+
+def test_nothing_is_said_of_debts_where_there_are_none() -> None:
+    assert "Owed" not in RENDERER.partial("balances", account=ACCOUNT)
 
 
 def test_every_partial_is_among_the_cases() -> None:

@@ -168,7 +168,7 @@ def test_of_two_projectors_one_works_and_a_paused_one_that_wakes_up_changes_noth
 def test_a_redis_that_is_wiped_or_killed_is_filled_anew_from_the_last_snapshots(
     open_feed: Callable[[str], Feed], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("exchange.book.SNAPSHOT_EVERY", 100)
+    monkeypatch.setattr("exchange.book.reports.SNAPSHOT_EVERY", 100)
     monkeypatch.setattr("gateway.beginning.FIRST_STEP", 50)
     feed = open_feed("views-wiped")
     feed.projector()
@@ -185,7 +185,7 @@ def test_a_redis_that_is_wiped_or_killed_is_filled_anew_from_the_last_snapshots(
     feed.start_redis()
     feed.settled()
     servers, name = feed.venue.servers, feed.venue.name
-    newest, partitions, _ = last_snapshots(servers, name)
+    newest, partitions, *_ = last_snapshots(servers, name)
     begin = first_offsets(servers, name, newest, partitions)
     assert all(snapshot.delta > 100 for snapshot in newest.values())
     assert sum(begin.values()) > len(feed.expected.venue.written[topics.BOOK_DELTAS]) / 2
