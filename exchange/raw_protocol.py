@@ -11,7 +11,7 @@ from typing import Any
 
 from exchange.book import Book
 from exchange.errors import InvalidPacket
-from exchange.messages import BookSnapshot, EnterOrder, PullOrder
+from exchange.messages import BookSnapshot, EnterOco, EnterOrder, PullOrder, ReviseOrder, SwapOrder
 from exchange.packets import decode_book_inbox, encode
 
 SHARDS = 16
@@ -36,7 +36,7 @@ class RawBooks:
                     yield encode(event) + b"\n"
 
     def _apply(self, message: Any) -> list[Any]:
-        numbered = isinstance(message, EnterOrder | PullOrder)
+        numbered = isinstance(message, EnterOrder | EnterOco | PullOrder | ReviseOrder | SwapOrder)
         symbol = message.symbol if numbered else message.key
         book = self.books.get(symbol)
         if book is None:

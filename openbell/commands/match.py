@@ -7,20 +7,21 @@ import os
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import typer
 
 from openbell.errors import ExitCode, OpenbellError, SettingError
 
 if TYPE_CHECKING:
-    from exchange.instruments import Instrument
+    from exchange.instruments import Instrument, Rule
 
 EXAMPLE = (
     """echo '{"type":"PlaceOrder","account":"alice","side":"buy","price":"101.25","quantity":"10"}' | openbell match"""
 )
 CHUNK_BYTES = 1_048_576
 LINE_BYTES_MAX = 1_048_576
+RULES = ("price-time", "pro-rata", "exact", "equal-quantity")
 DEFAULT = '{"symbol":"AAPLUSD","base":"AAPL","quote":"USD","tick":"0.01","lot":"1"}'
 
 
@@ -30,21 +31,26 @@ def match(
     instrument: str = typer.Option(
         "", "--instrument", help="What is traded, as JSON or a file of it.", show_default=DEFAULT.replace('"', "'")
     ),
+    rule: str = typer.Option(
+        "", "--rule", help=f"Who trades with whom: {', '.join(RULES)}.", show_default="price-time, or the format's own"
+    ),
+    form: str = typer.Option(
+        "openbell", "--format", help="What the lines are: openbell (commands in, events out), or seed-a or seed-b."
+    ),
 ) -> None:
     """Match orders with no server: commands in, events out, as JSON lines; a line may hold an array of commands.
 
-    Commands are PlaceOrder (account, side, price, quantity; order_id, kind, time_in_force, expires_ms), CancelOrder
-    (order_id) and AdvanceClock; time_ms in any of them moves the clock. Prices and quantities are decimal strings.
+    Commands are PlaceOrder (account, side, price, quantity; order_id, kind, time_in_force, expires_ms, conditions), PlaceOco,
+    CancelOrder, AmendOrder, ReplaceOrder, SetPhase, CancelSymbol and AdvanceClock; time_ms in any of them moves the clock. Prices and
+    quantities are decimal strings.
+
+    seed-a reads orders of stock_exchange_orders and writes successful_trade, by the rule exact; seed-b reads incoming_orders and
+    writes MATCHED_TRADES, BUY_ORDERS and SELL_ORDERS, by the rule equal-quantity. Each instrument has a book of its own.
 
     A line that is no command is told on standard error, as JSON with its number, and the next one is taken; the exit code is
     1 in the end.
     """
-    from exchange.decimal_protocol import DecimalBook
-    from exchange.raw_protocol import RawBooks
-
-    if raw and instrument:
-        raise SettingError("--raw takes no --instrument: listings are among its messages")
-    apply = RawBooks().apply if raw else DecimalBook(_instrument(instrument or DEFAULT)).apply
+    apply = _engine(raw, instrument, rule, form)
     try:
         descriptor = 0 if file is None else os.open(file, os.O_RDONLY)
     except OSError as error:
@@ -58,6 +64,38 @@ def match(
         return
     if bad:
         raise typer.Exit(int(ExitCode.FAILED))
+
+
+def _engine(raw: bool, instrument: str, rule: str, form: str) -> Callable[[bytes], Iterable[bytes]]:
+    """Return what answers a line, or refuse options that do not go together."""
+    from exchange.decimal_protocol import DecimalBook
+    from exchange.instruments import Rules
+    from exchange.raw_protocol import RawBooks
+    from exchange.seed_formats import FORMATS, SEED_B_WINDOW_MS
+    from exchange.seed_protocol import SeedBooks
+
+    chosen = rule_of(rule)
+    if form != "openbell" and form not in FORMATS:
+        raise SettingError(f"--format is {form!r}, but must be one of openbell, {', '.join(FORMATS)}")
+    if raw and (instrument or rule or form != "openbell"):
+        raise SettingError("--raw takes no --instrument, --rule or --format: listings are among its messages")
+    if raw:
+        return RawBooks().apply
+    if form != "openbell":
+        if instrument:
+            raise SettingError(f"--format {form} takes no --instrument: every one that is named has a book")
+        return SeedBooks(FORMATS[form], chosen).apply
+    window_ms = SEED_B_WINDOW_MS if chosen == "equal-quantity" else 0
+    return DecimalBook(
+        _instrument(instrument or DEFAULT), Rules(matching=chosen or "price-time", window_ms=window_ms)
+    ).apply
+
+
+def rule_of(text: str) -> Rule | None:
+    """Read a matching rule; None: none is asked for. Raises SettingError."""
+    if text and text not in RULES:
+        raise SettingError(f"--rule is {text!r}, but must be one of {', '.join(RULES)}")
+    return cast("Rule", text) if text else None
 
 
 def _run(descriptor: int, apply: Callable[[bytes], Iterable[bytes]]) -> int:

@@ -7,6 +7,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 BUY = {"type": "PlaceOrder", "account": "alice", "side": "buy", "price": "101.25", "quantity": "10"}
 SELL = {"type": "PlaceOrder", "account": "bob", "side": "sell", "price": "101.20", "quantity": "4"}
 
@@ -226,4 +228,176 @@ def test_generated_flow_is_matched_to_the_last_line() -> None:
     )
     code, events, errors = match("--raw", given=made.stdout)
     assert (code, errors) == (0, [])
-    assert {event["type"] for event in events} == {"BookDelta", "Trade"}
+    assert {event["type"] for event in events} == {"BookDelta", "BookChecksum", "Trade"}
+
+
+def test_conditions_amending_replacing_pairs_and_phases_in_decimal_strings() -> None:
+    iceberg = {**SELL, "price": "101.25", "quantity": "100", "conditions": {"display": "10"}}
+    code, events, errors = match(
+        given=lines(
+            iceberg,
+            {"type": "PlaceOrder", "account": "carl", "side": "buy", "quantity": "5", "kind": "stop", "conditions": {"stop": "101.25"}},
+            {**BUY, "quantity": "12"},
+            {"type": "AmendOrder", "order_id": 1, "quantity": "90"},
+            {"type": "ReplaceOrder", "replaced": 1, "side": "sell", "price": "101.30", "quantity": "5"},
+            {"type": "PlaceOrder", "account": "p", "side": "buy", "quantity": "5", "kind": "pegged",
+             "conditions": {"peg": "ask", "offset": "-0.02"}},
+            {"type": "PlaceOco", "account": "bob", "side": "sell", "quantity": "3", "first": {"price": "102.00"},
+             "second": {"kind": "stop", "conditions": {"stop": "99.00"}}},
+            {"type": "SetPhase", "phase": "closing-auction", "time_ms": 5},
+            {**BUY, "price": "103", "quantity": "12"},
+            {"type": "CancelSymbol"},
+        )
+    )  # fmt: skip
+    assert (code, errors) == (0, [])
+    shown = [
+        [event["type"], *(event[name] for name in ("order_id", "price", "quantity", "leaves", "volume", "phase") if name in event)]
+        for event in events
+        if event["type"] not in ("Trade", "OrderFilled")
+    ]  # fmt: skip
+    assert shown == [
+        ["OrderAccepted", 1, "101.25", "100"],
+        ["BookDelta", "101.25", "10"],
+        ["OrderAccepted", 2, "10995116277.76", "5"],
+        ["OrderAccepted", 3, "101.25", "12"],
+        ["BookDelta", "101.25", "8"],
+        ["OrderTriggered", 2, "101.25"],
+        ["BookDelta", "101.25", "3"],
+        ["OrderAmended", 1, "101.25", "90", "73"],
+        ["BookDelta", "101.25", "0"],
+        ["OrderCancelled", 1, "73"],
+        ["OrderAccepted", 4, "101.30", "5"],
+        ["BookDelta", "101.30", "5"],
+        ["OrderAccepted", 5, "10995116277.76", "5"],
+        ["BookDelta", "101.28", "5"],
+        ["OrderAccepted", 6, "102.00", "3"],
+        ["OrderAccepted", 7, "0.01", "3"],
+        ["BookDelta", "102.00", "3"],
+        ["PhaseChanged", "closing-auction"],
+        ["BookDelta", "101.28", "0"],
+        ["OrderAccepted", 8, "103.00", "12"],
+        ["BookDelta", "103.00", "12"],
+        ["AuctionIndicated", "102.00", "8"],
+        ["BookDelta", "101.30", "0"],
+        ["OrderCancelled", 4, "5"],
+        ["OrderCancelled", 5, "5"],
+        ["OrderCancelled", 7, "3"],
+        ["BookDelta", "102.00", "0"],
+        ["OrderCancelled", 6, "3"],
+        ["BookDelta", "103.00", "0"],
+        ["OrderCancelled", 8, "12"],
+        ["AuctionIndicated", "0.00", "0"],
+    ]
+    assert events[0]["conditions"] == {"display": "10"}
+    assert next(event["conditions"] for event in events if event.get("order_id") == 5) == {
+        "peg": "ask",
+        "offset": "-0.02",
+    }
+
+
+def test_what_does_not_go_together_is_told_as_a_line() -> None:
+    stop = {**BUY, "kind": "stop"}
+    bad: list[Any] = [
+        stop,
+        {**BUY, "conditions": {"stop": "1"}},
+        {**BUY, "conditions": {"display": "11"}},
+        {**BUY, "conditions": {"display": "0"}},
+        {**BUY, "conditions": {"offset": "--1"}},
+        {**BUY, "conditions": {"colour": "red"}},
+        {**BUY, "kind": "stop-limit", "price": None, "conditions": {"stop": "1"}},
+        {"type": "AmendOrder", "order_id": 1, "price": "0.001"},
+        {"type": "PlaceOco", "account": "a", "side": "buy", "quantity": "1", "first": {"price": "1"},
+         "second": {"price": "2", "time_in_force": "IOC"}},
+        {"type": "PlaceOco", "account": "a", "side": "buy", "quantity": "1", "first": {"price": "1", "order_id": 9},
+         "second": {"price": "2", "order_id": 9}},
+        {"type": "SetPhase", "phase": "lunch"},
+    ]  # fmt: skip
+    code, events, errors = match(given=lines(*bad))
+    assert code == 1
+    assert events == []
+    assert [error["line"] for error in errors] == list(range(1, len(bad) + 1))
+
+
+def test_a_rule_for_the_own_format() -> None:
+    orders = [
+        {**SELL, "price": "100", "quantity": "30"},
+        {**SELL, "price": "100"},
+        {**BUY, "price": "100", "quantity": "17"},
+    ]
+    shares = {}
+    for rule in ("price-time", "pro-rata", "exact", "equal-quantity"):
+        code, events, errors = match("--rule", rule, given=lines(*orders, {**BUY, "price": "100", "quantity": "4"}))
+        assert (code, errors) == (0, [])
+        shares[rule] = [(event["maker_order"], event["quantity"]) for event in events if event["type"] == "Trade"]
+    assert shares == {
+        "price-time": [(1, "17"), (1, "4")],
+        "pro-rata": [(1, "15"), (2, "2"), (1, "4")],
+        "exact": [(2, "4")],
+        "equal-quantity": [(2, "4")],
+    }
+
+
+ORDERS_A = b"""\
+{"id": 1, "instrument": "RIL", "trxn_type": "BUY", "quantity": 100.0, "price": 2450.5, "order_timestamp": "2020/05/31, 09:15:00"}
+{"id": 2, "instrument": "TCS", "trxn_type": "SELL", "quantity": 100.0, "price": 2450.5, "order_timestamp": "2020/05/31, 09:15:01"}
+{"id": 3, "instrument": "RIL", "trxn_type": "SELL", "quantity": 60.0, "price": 2450.5, "order_timestamp": "2020/05/31, 09:15:02"}
+
+{"id": 1, "instrument": "RIL", "trxn_type": "BUY", "quantity": 60.0, "price": 2450.5, "order_timestamp": "2020/05/31, 09:15:03"}
+{"id": 4, "instrument": "RIL", "trxn_type": "SELL", "quantity": 100.0, "price": 2450.5, "order_timestamp": "2020/05/31, 09:15:04"}
+"""
+
+
+def test_the_first_older_design_by_its_rule() -> None:
+    code, trades, errors = match("--rule", "exact", "--format", "seed-a", given=ORDERS_A)
+    assert code == 1
+    assert errors == [
+        {"type": "Error", "line": 5, "reason": "order 1: DUPLICATE, an order of this id is still open"}
+    ]  # fmt: skip
+    assert trades == [
+        [
+            {
+                "id": 1,
+                "id_sell": 4,
+                "instrument": "RIL",
+                "quantity": 100.0,
+                "price": 2450.5,
+                "update_timestamp": "2020/05/31, 09:15:04",
+            }
+        ]
+    ]
+
+
+def test_the_first_older_design_by_price_and_time() -> None:
+    _, trades, _ = match("--rule", "price-time", "--format", "seed-a", given=ORDERS_A)
+    assert [(trade["id"], trade["id_sell"], trade["quantity"]) for (trade,) in trades] == [(1, 3, 60.0), (1, 4, 40.0)]
+
+
+def test_the_second_older_design(tmp_path: Path) -> None:
+    common = {"stock_symbol": "AAPL", "quantity": 10, "order_type": "limit", "time_in_force": "gtc"}
+    buy = {"order_id": "b", "side": "buy", "price": 150.25, **common}
+    sell = {"order_id": "s", "side": "sell", "price": 150, **common}
+    file = tmp_path / "orders.jsonl"
+    file.write_bytes(lines(buy, sell))
+    code, streams, errors = match("--format", "seed-b", str(file))
+    assert (code, errors) == (0, [])
+    trade = {"buy_order_id": "b", "sell_order_id": "s", "buy_stock_symbol": "AAPL", "buy_price": 150.25, "sell_price": 150,
+             "quantity": 10}  # fmt: skip
+    assert streams == [
+        {"stream": "BUY_ORDERS", **buy},
+        {"stream": "SELL_ORDERS", **sell},
+        {"stream": "MATCHED_TRADES", **trade},
+    ]
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("--rule", "fifo"),
+        ("--format", "seed-c"),
+        ("--raw", "--rule", "exact"),
+        ("--raw", "--format", "seed-a"),
+        ("--format", "seed-a", "--instrument", "{}"),
+    ],
+)
+def test_options_that_do_not_go_together_are_wrong_usage(arguments: tuple[str, ...]) -> None:
+    assert match(*arguments)[0] == 2
