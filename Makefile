@@ -42,6 +42,7 @@ lock: $(VENV)/.dev ## resolve the dependencies anew into requirements/*.txt
 	@$(LOCK) --upgrade -c requirements/build.txt pyproject.toml -o requirements/runtime.txt
 	@$(LOCK) --upgrade -c requirements/build.txt -c requirements/runtime.txt requirements/dev.in \
 		-o requirements/dev.txt
+	@$(LOCK) --upgrade bench/requirements-engines.in -o bench/requirements-engines.txt
 
 clean: ## stop the local stack and delete all that was made here (the stack's data too)
 	@if [ -x $(BIN)/openbell ] && [ -d .openbell ]; then $(BIN)/openbell down --wipe; fi

@@ -1,7 +1,8 @@
 """The `openbell` command: `app` is put together from the modules of openbell/commands, one command each.
 
-A command's module has a function of the command's name (a hyphen in one is an underscore in the other) whose docstring is its help, and
-EXAMPLE, the line with which the help ends. Its heavy imports are inside the function, so that `--help` is quick.
+A command's module has a function of the command's name (a hyphen in one is an underscore in the other) whose docstring is its help, or an
+app of that name with actions, and EXAMPLE, the line with which the help ends. Its heavy imports are inside the functions, so that
+`--help` is quick.
 """
 
 import os
@@ -15,7 +16,26 @@ from openbell import __version__
 from openbell.console import complain
 from openbell.errors import OpenbellError
 
-COMMANDS = ("run", "up", "down", "status", "doctor", "topics", "job", "replay", "match", "generate", "watch", "verify")
+COMMANDS = (
+    "run",
+    "up",
+    "down",
+    "status",
+    "doctor",
+    "topics",
+    "job",
+    "replay",
+    "match",
+    "bridge",
+    "listings",
+    "generate",
+    "watch",
+    "market",
+    "sessions",
+    "reports",
+    "statement",
+    "verify",
+)
 
 
 class _Group(TyperGroup):
@@ -63,7 +83,11 @@ def root(
 
 for _name in COMMANDS:
     _module = import_module(f"openbell.commands.{_name}")
-    app.command(_name, epilog=f"Example: {_module.EXAMPLE}")(getattr(_module, _name))
+    _command, _epilog = getattr(_module, _name), f"Example: {_module.EXAMPLE}"
+    if isinstance(_command, typer.Typer):
+        app.add_typer(_command, name=_name, epilog=_epilog)
+    else:
+        app.command(_name, epilog=_epilog)(_command)
 
 
 def main() -> None:
