@@ -50,32 +50,38 @@ class Plain:
             or order_id in by_id
         ):
             return False
-        side, price = entered.side, entered.price
+        side, price, quantity, filled = entered.side, entered.price, entered.quantity, 0
         if account != MARKET:
             self.reports.accepted(entered, price)
         elif order_id >= 0:
             return False
+        else:
+            account = MARKET  # not the message's own copy of it, of which a deep book would keep many
         state.arrivals = number = state.arrivals + 1
-        order = Order(number, order_id, account, side, price, entered.quantity)
         if side == "buy":
             ladder, opposite, rank = self.bids, self.asks, price
         else:
             ladder, opposite, rank = self.asks, self.bids, -price
         ranks = opposite.ranks
         if ranks and ranks[-1] >= -rank:
-            self._match(order, opposite)
-            if not order.leaves:
+            taker = Order(number, order_id, account, side, price, quantity)
+            self._match(taker, opposite)
+            quantity, filled = taker.leaves, taker.filled
+            if not quantity:
                 return True
-        by_id[order_id] = order
-        self.pages.add(number, order)
         level = ladder.levels.get(rank)
         if level is None:
+            order = Order(number, order_id, account, side, price, quantity, 0, filled)
             level = ladder.add(order)
-        else:  # as `add` does it
-            order.level, order.price = level, level.price  # the same number, held once for all orders of the level
-            order.previous = last = level.tail
+        else:  # as `add` does it; the price is one number for all orders of the level
+            last = level.tail
+            order = Order(
+                number, order_id, account, side, level.price, quantity, 0, filled, "GTC", None, None, level, last
+            )
             last.next = level.tail = order  # type: ignore[union-attr]
-            level.total += order.leaves
+            level.total += quantity
+        by_id[order_id] = order
+        self.pages.add(number, order)
         state.deltas = seq = state.deltas + 1
         reports = self.reports
         reports.out.append(
