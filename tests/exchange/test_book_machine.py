@@ -39,6 +39,29 @@ kinds = st.sampled_from(m.Kind.__args__)
 forces = st.sampled_from(m.TimeInForce.__args__)
 
 
+SPECIALS: tuple[tuple[m.Kind, m.TimeInForce, m.Conditions], ...] = (
+    ("limit", "GTC", m.Conditions(display=1)),
+    ("limit", "GTC", m.Conditions(display=3, self_trade="decrement")),
+    ("limit", "DAY", m.Conditions(post_only="slide")),
+    ("limit", "GTC", m.Conditions(post_only="reject", display=2)),
+    ("limit", "GTC", m.Conditions(all_or_none=True)),
+    ("limit", "IOC", m.Conditions(min_quantity=2, self_trade="oldest")),
+    ("limit", "GTC", m.Conditions(self_trade="both")),
+    ("limit", "GTC", m.Conditions(self_trade="newest")),
+    ("limit", "FOK", m.Conditions(self_trade="newest")),
+    ("market", "IOC", m.Conditions()),
+    ("market", "OPG", m.Conditions()),
+    ("market-to-limit", "GTC", m.Conditions(self_trade="decrement")),
+    ("stop", "GTC", m.Conditions(stop=98)),
+    ("stop", "GTC", m.Conditions(stop=102)),
+    ("stop-limit", "DAY", m.Conditions(stop=101, display=1)),
+    ("trailing-stop", "GTC", m.Conditions(trail=2)),
+    ("pegged", "GTC", m.Conditions(peg="bid")),
+    ("pegged", "GTC", m.Conditions(peg="mid", offset=1)),
+    ("pegged", "DAY", m.Conditions(peg="ask", offset=-1)),
+)
+
+
 class BookMachine(RuleBasedStateMachine):
     """One symbol's book, and what its reports add up to."""
 
@@ -81,8 +104,17 @@ class BookMachine(RuleBasedStateMachine):
             self.pit.order(trader, self.ids, side, quantity, price, listing=2, time_in_force=force, expires_ms=ends)
         )
 
-    @rule(trader=traders, side=sides, price=prices, quantity=lots, kind=kinds, force=forces, asked=conditions)
+    @rule(trader=traders, side=sides, price=prices, quantity=lots, special=st.sampled_from(SPECIALS))
     def place_special(
+        self, trader: str, side: m.Side, price: int, quantity: int, special: tuple[m.Kind, m.TimeInForce, m.Conditions]
+    ) -> None:
+        self.ids += 1
+        kind, force, asked = special
+        more = {"listing": 2, "kind": kind, "time_in_force": force, "conditions": asked}
+        self.tell(self.pit.order(trader, self.ids, side, quantity, price, **more))
+
+    @rule(trader=traders, side=sides, price=prices, quantity=lots, kind=kinds, force=forces, asked=conditions)
+    def place_anything(
         self,
         trader: str,
         side: m.Side,
@@ -167,7 +199,7 @@ class BookMachine(RuleBasedStateMachine):
 
 
 BookMachine.TestCase.settings = settings(
-    max_examples=150,
+    max_examples=200,
     stateful_step_count=50,
     deadline=None,
     derandomize=True,
