@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from exchange.book.ladder import Reach
 from exchange.book.pegs import best_unpegged, peg_price
 
 if TYPE_CHECKING:
@@ -52,9 +53,11 @@ class FollowUp:
 
     def _fill_whole(self) -> bool:
         """Fill the first all-or-none order that can be."""
-        floor = self.floor
-        for order in floor.orders.whole.values():
-            if floor.continuous.fillable(order, order.leaves):
+        floor, orders = self.floor, self.floor.orders
+        reaches = {"buy": Reach(orders.asks), "sell": Reach(orders.bids)}
+        for order in orders.whole.values():
+            rank = order.price * orders.opposite(order.side).sign
+            if reaches[order.side].holds(order.leaves, rank) and floor.continuous.fillable(order, order.leaves):
                 floor.orders.renumber(order)
                 floor.continuous.match(order)
                 assert not order.leaves, "what can be filled is filled"

@@ -7,7 +7,7 @@ for asks: a greater rank is a better price. Orders of a level are a linked list:
 
 from __future__ import annotations
 
-from bisect import bisect_left, insort
+from bisect import bisect_left, bisect_right, insort
 from collections.abc import Iterator
 from typing import Any
 
@@ -203,3 +203,30 @@ class Ladder:
         """Return each price with what is seen there, best first."""
         levels = self.levels
         return [(levels[rank].price, levels[rank].total) for rank in reversed(self.ranks)]
+
+
+class Reach:
+    """What rests on a ladder, hidden lots included, summed up from the best price as far as anybody has asked.
+
+    So that many orders can be asked about for the price of one walk; of no use any more once the ladder changes.
+    """
+
+    __slots__ = ("_behind", "_ladder", "_lots")
+
+    def __init__(self, ladder: Ladder) -> None:
+        self._ladder = ladder
+        self._behind: list[int] = []
+        self._lots: list[int] = []
+
+    def holds(self, lots: int, rank: int) -> bool:
+        """Say whether at least `lots` rest at prices of this rank or a better one."""
+        ranks, levels = self._ladder.ranks, self._ladder.levels
+        seen = len(self._lots)
+        total = self._lots[-1] if seen else 0
+        while total < lots and seen < len(ranks) and ranks[-1 - seen] >= rank:
+            level = levels[ranks[-1 - seen]]
+            seen, total = seen + 1, total + level.total + level.hidden
+            self._behind.append(-level.rank)
+            self._lots.append(total)
+        met = bisect_right(self._behind, -rank)
+        return met > 0 and self._lots[met - 1] >= lots

@@ -137,10 +137,6 @@ class Orders:
 
     # What trading does to makers
 
-    def shown(self, maker: Order) -> int:
-        """Return the lots that are seen of a maker."""
-        return maker.leaves - maker.hidden
-
     def reduce(self, maker: Order, quantity: int, *, hidden_first: bool = False) -> None:
         """Take lots off a resting order, from what is seen, or from what is hidden, first; one that has none left leaves its level."""
         level, special = maker.level, maker.special

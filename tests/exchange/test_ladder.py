@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from exchange.book.ladder import Ladder, Order
+from exchange.book.ladder import Ladder, Order, Reach
 
 
 def order(number: int, price: int, leaves: int = 1) -> Order:
@@ -68,3 +68,16 @@ def test_levels_stay_sorted_whatever_comes_and_goes(sign: int) -> None:
     for price in {item.price for item in resting}:
         assert queue(ladder, price) == sorted(item.number for item in resting if item.price == price)
         assert ladder.levels[price * sign].total == sum(item.leaves for item in resting if item.price == price)
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+def test_a_reach_says_of_any_price_and_size_whether_that_much_rests_there(sign: int) -> None:
+    seed = 7
+    dice, ladder = random.Random(seed), Ladder(sign)
+    for number in range(1, 60):
+        ladder.add(order(number, dice.randint(1, 40), dice.randint(1, 9)))
+    reach = Reach(ladder)
+    for _ in range(500):
+        price, lots = dice.randint(1, 41), dice.randint(1, 320)
+        there = sum(total for at, total in ladder.totals() if at * sign >= price * sign)
+        assert reach.holds(lots, price * sign) == (there >= lots), f"seed {seed}: {lots} at {price}"
