@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from statistics import median
 from typing import Any
 
-from bench import core, latency, live, machine, projector, throughput
+from bench import core, engine, latency, live, machine, projector, state, throughput
 from bench.cluster import Cluster, cluster
 
 Row = dict[str, Any]
@@ -55,6 +55,14 @@ def _core(_: None, repeat: int) -> Iterator[Row]:
         rate, written = core.resting(depth)
         what = f"one book with {depth:,} resting orders, packets of 100"
         yield {"what": what, "rate": f"{rate:,.0f} orders/s", "state": f"{written:,.0f} bytes of state an order"}
+
+
+def _engine(_: None, repeat: int) -> Iterator[Row]:
+    yield from engine.compare(repeat)
+
+
+def _state(_: None, __: int) -> Iterator[Row]:
+    yield from state.compare()
 
 
 def _matching(running: Cluster, repeat: int) -> Iterator[Row]:
@@ -110,13 +118,15 @@ def _hop(what: str, hop: latency.Latency) -> Row:
 
 BENCHES: dict[str, Callable[[Any, int], Iterator[Row]]] = {
     "core": _core,
+    "engine": _engine,
+    "state": _state,
     "matching": _matching,
     "accounts": _accounts,
     "latency": _latency,
     "live": _live,
 }
-ALONE = {"core", "live"}
-"""Those that do not share the stack of the others: `core` needs none, `live` a whole one with its page."""
+ALONE = {"core", "engine", "state", "live"}
+"""Those that do not share the stack of the others: `core` and `engine` need none, `state` one of its own, `live` a whole one with its page."""
 
 if __name__ == "__main__":
     main()

@@ -14,7 +14,8 @@ from exchange.messages import FillBusted, Side
 from exchange.open_orders import OpenOrder, with_fee
 from exchange.risk import Control
 
-BALANCE_MAX = 2**63 - 1
+BALANCE_MAX = 2**127 - 1
+"""Beyond what all orders of a venue's life can add up to; messages and state carry integers of any size."""
 
 
 class Balance:
@@ -38,14 +39,14 @@ class Balance:
             self.owed -= paid
             amount -= paid
         self.available += amount
-        assert self.available <= BALANCE_MAX, "a balance stays within 63 bits"
+        assert self.available <= BALANCE_MAX, "a balance stays within 127 bits"
 
     def debit(self, amount: int) -> None:
         """Take `amount` away, whether or not it is there: the rest is owed."""
         taken = min(self.available, amount)
         self.available -= taken
         self.owed += amount - taken
-        assert self.owed <= BALANCE_MAX, "a balance stays within 63 bits"
+        assert self.owed <= BALANCE_MAX, "a balance stays within 127 bits"
 
 
 class Account:

@@ -78,9 +78,17 @@ class Host:
         machine = self.machine(key, load)
         if not all(machine.accepts(message) for message in packet):
             if not known:
-                del self.machines[key]  # or records under nobody's key would fill the memory
+                self._drop(key)  # or records under nobody's key would fill the memory
             raise InvalidPacket("the record's key is not that of its messages")
         return machine
+
+    def close(self) -> None:
+        """Let go of all machines."""
+        for key in list(self.machines):
+            self._drop(key)
+
+    def _drop(self, key: str) -> None:
+        self.machines.pop(key).discard()
 
     def process(self, record: Record, load: Load) -> Outcome:
         """Apply one record; `load` returns the entries stored for its key."""
@@ -95,11 +103,11 @@ class Host:
         try:
             outputs = _apply(machine, packet, record.time_ms)
         except InvalidPacket as error:
-            del self.machines[key]
+            self._drop(key)
             outcome.records.append(_dead_letter(record, "INVALID_PACKET", str(error)))
             return outcome
         except Exception as error:  # noqa: BLE001  (whatever it is, it must halt this key and no other)
-            del self.machines[key]
+            self._drop(key)
             outcome.records.append(_dead_letter(record, "BROKEN_INVARIANT", f"{type(error).__name__}: {error}"))
             machine = self.machine(key, load)
             machine.halted = True

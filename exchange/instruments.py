@@ -97,7 +97,7 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     """How a listed instrument is traded; docs/MATCHING.md says what each does. 0 switches a rule off.
 
     `matching` says who trades with whom; `top_order` and `minimum_lots` go with pro-rata, `window_ms` with equal-quantity. Collar and band
-    are in millionths of the reference price; a trade beyond the band interrupts the market for `interruption_ms`.
+    are in millionths of the reference price, which is `reference`, in ticks, until an auction has made one; a trade beyond the band interrupts the market for `interruption_ms`.
     `order_by_order` publishes every resting order, without its owner.
     """
 
@@ -105,6 +105,7 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     top_order: bool = False
     minimum_lots: Annotated[int, Meta(ge=0, le=2**40)] = 0
     window_ms: Annotated[int, Meta(ge=0, le=2**53 - 1)] = 0
+    reference: Annotated[int, Meta(ge=0, le=2**40)] = 0
     collar_ppm: Annotated[int, Meta(ge=0, le=1_000_000)] = 0
     band_ppm: Annotated[int, Meta(ge=0, le=1_000_000)] = 0
     interruption_ms: Annotated[int, Meta(ge=1, le=86_400_000)] = 120_000

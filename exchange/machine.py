@@ -38,5 +38,8 @@ class Machine(Protocol):
     def changes(self) -> dict[str, str | None]:
         """Return the state entries that changed since the last call; None for one that is gone."""
 
+    def discard(self) -> None:
+        """Let go of the working form; the machine is not used again."""
+
     def deadline_ms(self) -> int | None:
         """Return the time at which the machine wants to see a `Tick` if nothing else comes, or None."""

@@ -67,6 +67,7 @@ RejectReason: TypeAlias = Literal[
     "HALTED",
     "INSUFFICIENT_FUNDS",
     "INVALID_AMENDMENT",
+    "INVALID_BUST",
     "INVALID_CONDITIONS",
     "INVALID_ORDER_ID",
     "INVALID_TIME_IN_FORCE",

@@ -10,6 +10,9 @@ RESTING: Final[frozenset[TimeInForce]] = frozenset(("GTC", "GTD", "DAY"))
 """Times in force under which an order may rest."""
 AUCTION_ONLY: Final[frozenset[TimeInForce]] = frozenset(("OPG", "CLS"))
 
+PARTS_MAX: Final = 1_000
+"""How many times what it shows an iceberg may hold: each part that comes up is an event of its own."""
+
 _FORCES: Final[dict[Kind, frozenset[TimeInForce]]] = {
     "limit": RESTING | AUCTION_ONLY | {"IOC", "FOK"},
     "market": AUCTION_ONLY | {"IOC", "FOK"},
@@ -56,7 +59,10 @@ def _agree(order: Terms, asked: Conditions) -> bool:
         not asked.offset or kind == "pegged",
     )
     display = not asked.display or (
-        kind in ("limit", "stop-limit") and rests and asked.display <= order.quantity and not asked.all_or_none
+        kind in ("limit", "stop-limit")
+        and rests
+        and asked.display <= order.quantity <= PARTS_MAX * asked.display
+        and not asked.all_or_none
     )
     post_only = not asked.post_only or (kind == "limit" and rests and not asked.min_quantity and not asked.all_or_none)
     minimum = not asked.min_quantity or (

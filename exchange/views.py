@@ -105,7 +105,7 @@ class MarketView:
 
     `deltas` and `trades` count the messages of each kind that are in it, `mismatches` the checksums that were not those of its book.
     `listing` is the version that it counts in, and `since` the first one that counts alike; `waiting` are trades of later ones.
-    `reference` is what price collars are measured from. A busted trade stays in the day and in the close: what was published is not
+    `reference` is the last auction's price, from which price collars are measured. A busted trade stays in the day and in the close: what was published is not
     rewritten, and the tape marks it.
     """
 
@@ -176,7 +176,7 @@ class MarketView:
             self.previous_close = self.day.close if self.day else None
             self.day = Candle(self.symbol, start_ms, trade.price)
         self.day.add(trade.price, trade.quantity)
-        if self.reference is None or trade.auction:
+        if trade.auction:
             self.reference = trade.price
 
     # The book

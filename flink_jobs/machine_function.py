@@ -60,6 +60,10 @@ class MachineFunction(KeyedProcessFunction):
         self._timers.pop(key, None)
         yield Row(self._topic, key, encode(Tick(key=key)).decode())
 
+    def close(self) -> None:
+        """Let go of the working forms: this process may go on with another job."""
+        self._host.close()
+
     def _load(self) -> dict[str, str]:
         return dict(self._entries.items())
 

@@ -52,6 +52,9 @@ REFUSALS: Final[dict[RejectReason, Refusal]] = {
         sentence="The account has not enough free for this order: write less, or cancel another order first.",
         field="quantity",
     ),
+    "INVALID_BUST": Refusal(
+        sentence="The trade that was to be undone was not of this account, or not as it was named: nothing was undone here."
+    ),
     "INVALID_AMENDMENT": Refusal(
         sentence="This order cannot be changed so: change its price or quantity, or the stop of one that still waits,"
         " to something else; or cancel it and place another.",

@@ -96,13 +96,16 @@ def depth(instrument: Instrument, view: MarketRow, levels: int) -> Depth:
     )
 
 
-def collar(rules: Rules, reference: int | None) -> tuple[int | None, int | None]:
+def collar(rules: Rules, auction_price: int | None) -> tuple[int | None, int | None]:
     """Return the highest price of a buy and the lowest one of a sell, in ticks, rounded towards the reference; None: no bound.
+
+    `auction_price` is that of the last auction, if any has traded.
 
     >>> collar(Rules(collar_ppm=100_000), 105), collar(Rules(), 105)
     ((115, 95), (None, None))
     """
-    if not rules.collar_ppm or reference is None:
+    reference = auction_price or rules.reference
+    if not rules.collar_ppm or not reference:
         return None, None
     away = reference * rules.collar_ppm // _PPM
     return reference + away, reference - away

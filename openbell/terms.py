@@ -85,16 +85,24 @@ def rule_changes(
     return {name: value for name, value in changes.items() if value is not None}
 
 
-def changed(market: Market, terms: Mapping[str, str], rules: Mapping[str, Any], version: int | None = None) -> Listed:
-    """Return a market's next listing.
+def changed(
+    market: Market,
+    terms: Mapping[str, str],
+    rules: Mapping[str, Any],
+    version: int | None = None,
+    reference: str | None = None,
+) -> Listed:
+    """Return a market's next listing. A reference price that is not given stays, as far as its ticks allow.
 
     Raises:
         SettingError: if tick, lot and the assets' decimals do not fit together, its rule does not go with the phase that is on,
-            or the version is not above the present one.
+            the reference is no price, or the version is not above the present one.
 
     """
     try:
         instrument = msgspec.structs.replace(market.instrument, **terms)
+        price = market.instrument.price_text(market.rules.reference) if reference is None else reference
+        rules = {**rules, "reference": instrument.price_ticks(price)}
     except ExchangeError as error:
         raise SettingError(str(error)) from error
     after = Listed(instrument, version or market.listing + 1, msgspec.structs.replace(market.rules, **rules))

@@ -53,6 +53,9 @@ class Accounts(Shard):
             return UPDATES, self.shard
         return REPORTS, self.shard
 
+    def discard(self) -> None:
+        """Do nothing: accounts hold nothing that would not go by itself."""
+
     def deadline_ms(self) -> int | None:
         """Return when the next dead-man timer goes off, or None; a halted shard waits for its operator only."""
         return None if self.halted else self.timers.earliest()

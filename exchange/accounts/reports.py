@@ -6,7 +6,7 @@ from typing import Any
 
 from exchange.account import BALANCE_MAX, Account
 from exchange.accounts import groups
-from exchange.accounts.shard import Shard
+from exchange.accounts.shard import REPORTS, Shard
 from exchange.messages import (
     FEES,
     BookReport,
@@ -134,6 +134,19 @@ def _request_rejected(shard: Shard, report: RequestRejected, out: list[Any]) -> 
 
 
 def _busted(shard: Shard, report: FillBusted, out: list[Any]) -> None:
+    """Undo a fill. What an operator has named wrongly, which no machine can know beforehand, is refused and halts nothing."""
+    if _bust_flaw(shard, report) is not None:
+        out.append(
+            RequestRejected(
+                source=shard.shard,
+                seq=shard.outbound.next(REPORTS),
+                time_ms=shard.clock.now_ms,
+                account=report.account,
+                reason="INVALID_BUST",
+                order_id=report.order_id,
+            )
+        )
+        return
     listed = shard.markets[report.symbol].versions[report.listing]
     shard.accounts[report.account].bust(report, listed)
     shard.balance_changed(report.account, listed.quote, out)
@@ -230,6 +243,12 @@ def _money_flaw(shard: Shard, report: FillBusted | FeeCollected) -> str | None:
     if isinstance(report, FeeCollected):
         fits = report.account == FEES and report.asset == market.current.quote
         return None if fits else f"a fee of {report.symbol} does not go to {report.account} in {report.asset}"
+    return None
+
+
+def _bust_flaw(shard: Shard, report: FillBusted) -> str | None:
+    """Say why a fill cannot have been what it is undone as, as far as the account can tell."""
+    market = shard.markets[report.symbol]
     listed, account = market.versions.get(report.listing), shard.accounts.get(report.account)
     if listed is None or account is None:
         return f"trade {report.trade} of {report.symbol} was not of this account and listing"

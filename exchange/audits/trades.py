@@ -71,7 +71,7 @@ class TradeAudit:
         self._trades = array("L")
         self._busted: set[int] = set()
         self._last = 0
-        self._reference = 0
+        self._last_auction = 0
         self._auction_price = 0
         self._due: list[Callable[[Any], bool]] = []
         self._prints: set[int] = set()
@@ -152,7 +152,7 @@ class TradeAudit:
         """Go over to another version; prices of other ticks, or of orders that cannot stay, are no reference."""
         now, rules = self._instruments.get(self._listing), self.levels.rules
         if now != command.instrument or (rules.matching in _WHOLE) != (command.rules.matching in _WHOLE):
-            self._reference = self._last = 0
+            self._last_auction = self._last = 0
         if command.rules.order_by_order and not rules.order_by_order:
             self._prices |= {(side, price) for side, levels in self.levels.levels.items() for price in levels}
         elif not command.rules.order_by_order:
@@ -266,7 +266,6 @@ class TradeAudit:
             self._touched.add(order_id)
         self._last = trade.price
         self._prints.add(trade.price)
-        self._reference = self._reference or trade.price
         self._follow(trade, maker, taker)
 
     def _of_auction(self, trade: Trade) -> None:
@@ -274,7 +273,7 @@ class TradeAudit:
             raise Flaw(f"trade {trade.trade_id} is of an auction, but the market is {self.levels.phase}")
         if self._auction_price not in (0, trade.price):
             raise Flaw(f"trade {trade.trade_id} is not at its auction's price {self._auction_price}")
-        self._auction_price = self._reference = trade.price
+        self._auction_price = self._last_auction = trade.price
 
     def _continuous(self, trade: Trade, maker: Open, taker: Open) -> None:
         name, levels, rules = trade.trade_id, self.levels, self.levels.rules
@@ -286,9 +285,9 @@ class TradeAudit:
             raise Flaw(f"trade {name} is not at the best price {levels.best(maker.side)}")
         if taker.asked.post_only and taker.account != MARKET:
             raise Flaw(f"order {trade.taker_order} is post-only, and takes")
-        beyond = abs(trade.price - self._reference) * MILLION > rules.band_ppm * self._reference
-        if rules.band_ppm and self._reference and beyond:
-            raise Flaw(f"trade {name} is outside the band around {self._reference}")
+        reference = self._last_auction or rules.reference
+        if rules.band_ppm and reference and abs(trade.price - reference) * MILLION > rules.band_ppm * reference:
+            raise Flaw(f"trade {name} is outside the band around {reference}")
 
     def _follow(self, trade: Trade, maker: Open, taker: Open) -> None:
         """Set up what must come after a trade, and remember the trade."""

@@ -8,6 +8,7 @@ from exchange.book.follow_up import fire
 from exchange.book.ladder import Order
 from exchange.book.triggers import is_met
 from exchange.messages import RejectReason, ReviseOrder
+from exchange.terms import PARTS_MAX
 
 
 class Amending:
@@ -50,10 +51,11 @@ class Amending:
             return "MARKET_CLOSED"
         if leaves <= 0:
             return "BELOW_FILLED"
-        had = 0 if special is None else special.stop
+        display, had = (0, 0) if special is None else (special.conditions.display, special.stop)
         if (asked.stop and order not in self.floor.triggers) or order.order_id in state.fired:
             return "INVALID_AMENDMENT"
-        if (price, leaves, stop) == (order.limit, order.leaves, had):
+        too_many = display and order.filled + leaves > PARTS_MAX * display
+        if too_many or (price, leaves, stop) == (order.limit, order.leaves, had):
             return "INVALID_AMENDMENT"
         moved = price != order.limit
         return "PRICE_COLLAR" if moved and self.floor.continuous.beyond_collar(order.side, price) else None

@@ -137,7 +137,7 @@ class Auction:
             for order, row in ((buy, buys), (sell, sells)):
                 if not order.leaves:
                     row.pop()
-        self.state.reference = found.price
+        self.state.auction_price = found.price
         for order in sorted(showing.values(), key=lambda order: order.number):
             if order.leaves:
                 self.orders.refresh(order)

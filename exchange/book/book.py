@@ -150,6 +150,15 @@ class Book:
         bid, ask = self.bids.best(), self.asks.best()
         return (bid.price if bid else None), (ask.price if ask else None)
 
+    def discard(self) -> None:
+        """Take the orders apart, which hold one another and are not seen by the garbage collector."""
+        for ladder in (self.bids, self.asks):
+            for level in ladder:
+                for order in level:
+                    order.level = order.previous = order.next = None
+                level.head = level.tail = None
+        self.orders.clear()
+
     # Messages in
 
     def apply(self, message: Any, arrival_ms: int) -> list[Any]:

@@ -37,15 +37,15 @@ class Continuous:
             level = opposite.best()
             if level is None or level.rank < limit:
                 return
-            if banded and not self._inside(level.price, self.state.reference):
+            if banded and not self._inside(level.price):
                 self.interrupted = True
                 return
             if not self._at_level(taker, level):
                 return
 
-    def _inside(self, price: int, reference: int) -> bool:
+    def _inside(self, price: int) -> bool:
         """Say whether a trade at a price would be inside the band."""
-        low, high = bounds(reference, self.state.rules.band_ppm)
+        low, high = bounds(self.state.reference, self.state.rules.band_ppm)
         return low <= price <= high
 
     def _at_level(self, taker: Order, level: Level) -> bool:
@@ -156,13 +156,10 @@ class Continuous:
         flag = "none" if special is None or taker.account == MARKET else special.conditions.self_trade
         banded, each = self.state.rules.band_ppm != 0, flag != "none" or bool(self.orders.legs)
         gone: set[int] = set()
-        reference = self.state.reference
         for level in opposite:
-            if level.rank < taker.price * opposite.sign or (banded and not self._inside(level.price, reference)):
+            if level.rank < taker.price * opposite.sign or (banded and not self._inside(level.price)):
                 return False
             lots, ends = self._count(taker, level, flag, gone) if each else (level.total + level.hidden, False)
-            if lots and not reference:
-                reference = level.price  # without one, the first trade makes it
             quantity -= lots
             if quantity <= 0:
                 return True
@@ -181,7 +178,7 @@ class Continuous:
             if order.order_id in gone:
                 continue
             if flag != "none" and order.account == taker.account:
-                if flag in ("newest", "both"):
+                if flag != "oldest":
                     return (0 if pro_rata else seen), True
                 continue
             seen += order.leaves - order.hidden

@@ -8,6 +8,7 @@ from exchange.book.state import CALL, PAIRED
 from exchange.errors import InvalidPacket
 from exchange.instruments import Rules
 from exchange.messages import BustTrade, CancelReason, ListInstrument
+from exchange.money import UNITS_MAX
 
 BUSTED_MAX = 10_000
 """Greatest number of busted trades of a symbol."""
@@ -39,7 +40,7 @@ class Listing:
             raise InvalidPacket(f"{new.symbol} cannot go over to {command.rules.matching} in phase {state.phase}")
         if now is not None and (now != new or _family(state.rules) != _family(command.rules)):
             self.cancel_all("LISTING_CHANGED")
-            state.last = state.reference = 0
+            state.last = state.auction_price = 0
         shows = command.rules.order_by_order and not state.rules.order_by_order
         state.listing, state.instrument, state.rules = command.version, new, command.rules
         state.delisted = False
@@ -68,11 +69,16 @@ class Listing:
         """Undo a trade, once.
 
         Raises:
-            InvalidPacket: if too many trades of the symbol are busted, or its fees are more than a trade can have had.
+            InvalidPacket: if too many trades of the symbol are busted, or it says what no trade can have had.
         """
         state = self.state
         if command.trade > state.trades or command.trade in state.busted:
             return
+        if command.listing > state.listing:
+            raise InvalidPacket(f"there was no version {command.listing} of the listing")
+        assert state.instrument is not None, "what was traded was listed"
+        if command.price * command.quantity * state.instrument.notional_units > UNITS_MAX:
+            raise InvalidPacket(f"trade {command.trade} was of no such amount")
         if max(abs(command.buy_fee), abs(command.sell_fee)) > FEE_MAX:
             raise InvalidPacket(f"trade {command.trade} paid no such fees")
         if len(state.busted) >= BUSTED_MAX:

@@ -98,10 +98,8 @@ class Plain:
 
     def _match(self, taker: Order, opposite: Ladder) -> None:
         """Trade a taker with the other side as far as its price goes."""
-        state, ranks, levels, limit = self.state, opposite.ranks, opposite.levels, taker.price * opposite.sign
+        ranks, levels, limit = opposite.ranks, opposite.levels, taker.price * opposite.sign
         maker_side: Side = "sell" if taker.side == "buy" else "buy"
-        if not state.reference:
-            state.reference = levels[ranks[-1]].price
         while taker.leaves and ranks and ranks[-1] >= limit:
             rank = ranks[-1]
             level = levels[rank]

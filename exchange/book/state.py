@@ -22,7 +22,7 @@ PLANNED_MAX = 1_000
 class State(msgspec.Struct, omit_defaults=True):
     """Counters of what was published, what is traded and how, and where the market stands.
 
-    `last` is the price of the last trade and `reference` what collar and band are measured from (0: none yet); `planned` are phases
+    `last` is the price of the last trade and `auction_price` that of the last auction that traded (0: none yet); `planned` are phases
     with their times; `interrupted_ms` is when an interruption ends (0: there is none); `indicated` is the last indication;
     `fired` are triggered orders whose turn to be matched has not come.
     """
@@ -44,12 +44,17 @@ class State(msgspec.Struct, omit_defaults=True):
     planned: list[tuple[int, Phase]] = msgspec.field(default_factory=list)
     interrupted_ms: int = 0
     last: int = 0
-    reference: int = 0
+    auction_price: int = 0
     indicated: tuple[int, int, int] = (0, 0, 0)
     fired: list[int] = msgspec.field(default_factory=list)
     busted: list[int] = msgspec.field(default_factory=list)
     checksum_due: int = CHECKSUM_EVERY
     order_deltas: int = 0
+
+    @property
+    def reference(self) -> int:
+        """The price that collar and band are measured from; 0: there is none."""
+        return self.auction_price or self.rules.reference
 
     @property
     def pairs(self) -> bool:

@@ -52,8 +52,6 @@ class Trading:
         taker.filled += quantity
         reports.trade(maker, taker, price, quantity, auction=auction)
         state.last = price
-        if not state.reference:
-            state.reference = price
         made = taken = 0
         if maker.fees is not None or taker.fees is not None:
             assert state.instrument is not None, "what is traded is listed"

@@ -50,7 +50,7 @@ def test_the_snapshot_alone():
             "symbol": "X", "base": "A", "quote": "USD", "tick": "0.05", "lot": "10", "base_scale": 0, "quote_scale": 2,
         },
         "rules": {
-            "matching": "price-time", "top_order": False, "minimum_lots": 0, "window_ms": 0, "collar_ppm": 100_000,
+            "matching": "price-time", "top_order": False, "minimum_lots": 0, "window_ms": 0, "reference": 0, "collar_ppm": 100_000,
             "band_ppm": 0, "interruption_ms": 120_000, "order_by_order": False,
         },
         "bid": "5.00",

@@ -41,7 +41,7 @@ class Flow(Terms):
         self.seqs: dict[str, int] = {}
         self.ids = 0
         self.version = 0
-        self.rules = self.dice.choice(self.profile.rules)
+        self.rules = self.rules_of_listing()
         self.sent: list[m.Message] = []
         self.opening = self.open()
 
@@ -208,6 +208,8 @@ class Flow(Terms):
             stop = self.near()
         if order and dice.random() < 0.1:
             price, quantity = order.limit, order.quantity
+        if order and order.asked.display and dice.random() < 0.1:
+            quantity = 1_000 * order.asked.display + 1
         return m.ReviseOrder(
             **self.numbered(account),
             account=account,
@@ -247,7 +249,7 @@ class Flow(Terms):
             return m.ListInstrument(key=SYMBOL, instrument=instrument, version=version, rules=self.twin.rules)
         if self.dice.random() < 0.2:
             instrument = self.dice.choice(INSTRUMENTS)
-        rules = self.dice.choice(self.profile.rules)
+        rules = self.rules_of_listing()
         trading = self.twin.phase in ("continuous", "closed") and not (self.twin.planned or self.twin.resumes_ms)
         if rules.matching in ("exact", "equal-quantity") and not trading:
             rules = Rules()
@@ -266,6 +268,7 @@ class Flow(Terms):
             seller=dice.choice(self.profile.accounts),
             buy_order=self.ids,
             sell_order=max(1, self.ids - 1),
+            listing=dice.randint(1, max(1, self.twin.listing)),
             **fees,
         )
 

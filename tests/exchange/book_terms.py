@@ -5,7 +5,10 @@ from __future__ import annotations
 import random
 from typing import Any
 
+import msgspec
+
 from exchange import messages as m
+from exchange.instruments import Rules
 from tests.exchange.book_profiles import Profile
 from tests.exchange.reference.book import ReferenceBook
 
@@ -15,7 +18,7 @@ SELF_TRADES: tuple[m.SelfTrade, ...] = ("none", "newest", "oldest", "both", "dec
 
 
 class Terms:
-    """Draws prices, quantities, kinds, times in force and conditions; the plain book says where the market is."""
+    """Draws rules, prices, quantities, kinds, times in force and conditions; the plain book says where the market is."""
 
     def __init__(self, profile: Profile, dice: random.Random, twin: ReferenceBook) -> None:
         self.profile = profile
@@ -23,6 +26,11 @@ class Terms:
         self.twin = twin
         self.now_ms = 1_000
         self.centre = dice.choice((100, 100, 1_000, 5))
+
+    def rules_of_listing(self) -> Rules:
+        """Draw rules, mostly with a reference near the prices."""
+        reference = self.centre + self.dice.randint(-3, 3) if self.dice.random() < 0.8 else 0
+        return msgspec.structs.replace(self.dice.choice(self.profile.rules), reference=reference)
 
     def near(self) -> int:
         """Return a price about the last one, drawn back to the centre."""

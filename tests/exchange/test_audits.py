@@ -290,7 +290,7 @@ def test_a_trade_past_a_better_price_is_found() -> None:
 
 
 def test_a_trade_outside_the_band_is_found() -> None:
-    floor = Floor(band_ppm=10_000)
+    floor = Floor(band_ppm=10_000, reference=100)
     floor.enter(1, "sell", 100, delta("sell", 100, 5))
     floor.enter(2, "buy", 100, *BOTH)
     floor.enter(3, "sell", 102, delta("sell", 102, 5))

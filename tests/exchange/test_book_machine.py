@@ -38,6 +38,7 @@ conditions = st.builds(
 kinds = st.sampled_from(m.Kind.__args__)
 forces = st.sampled_from(m.TimeInForce.__args__)
 
+BANDED = Rules(reference=100, band_ppm=30_000, collar_ppm=60_000)
 
 SPECIALS: tuple[tuple[m.Kind, m.TimeInForce, m.Conditions], ...] = (
     ("limit", "GTC", m.Conditions(display=1)),
@@ -65,7 +66,7 @@ SPECIALS: tuple[tuple[m.Kind, m.TimeInForce, m.Conditions], ...] = (
 class BookMachine(RuleBasedStateMachine):
     """One symbol's book, and what its reports add up to."""
 
-    @initialize(rules=st.sampled_from((Rules(), Rules(matching="pro-rata"), Rules(band_ppm=30_000, collar_ppm=60_000))))
+    @initialize(rules=st.sampled_from((Rules(), Rules(matching="pro-rata"), BANDED)))
     def start(self, rules: Rules) -> None:
         self.pit = Pit()
         self.pit.tell(m.ListInstrument(key=SYMBOL, instrument=INSTRUMENT, version=2, rules=rules))

@@ -254,6 +254,8 @@ def test_the_rules_of_what_goes_together_are_those_of_the_table() -> None:
         order = flow.order(ACCOUNTS[0], "buy", quantity, drawn.pop("price"), **drawn)
         assert terms.flaw(order) == flaw(order), f"{order}"
         assert terms.leg_flaw(order) == leg_flaw(order), f"{order}"
+        large = msgspec.structs.replace(order, quantity=1_000 * quantity + number % 3 - 1)
+        assert (terms.flaw(large), terms.leg_flaw(large)) == (flaw(large), leg_flaw(large)), f"{large}"
         if flaw(order) is None:
             assert terms.can_wait(order) == can_wait(order), f"{order}"
         found[flaw(order)] += 1

@@ -323,3 +323,24 @@ def test_a_book_refuses_to_be_listed_as_another_instrument(changed: dict[str, st
     book = host.machines["AAPLUSD"]
     assert isinstance(book, Book)
     assert (book.state.listing, book.state.instrument) == (3, first)
+
+
+def test_a_host_that_is_closed_lets_go_of_every_order() -> None:
+    host = book_host("live", 3)
+    orders = [
+        m.EnterOrder(
+            source="@t", seq=number, time_ms=0, account=m.MARKET, order_id=-number, symbol="AAPLUSD", side="buy", price=5,
+            quantity=1,
+        )
+        for number in (1, 2, 3)
+    ]  # fmt: skip
+    listed = m.ListInstrument(key="AAPLUSD", instrument=Instrument(symbol="AAPLUSD", base="AAPL", quote="USD"))
+    for message in (listed, orders):
+        host.process(Record("t", 0, 0, 0, "AAPLUSD", encode(message)), dict)
+    book = host.machines["AAPLUSD"]
+    assert isinstance(book, Book)
+    first, second, third = book.orders.values()
+    assert (second.previous, second.next) == (first, third)
+    host.close()
+    assert host.machines == {}
+    assert [(order.level, order.previous, order.next) for order in (first, second, third)] == [(None, None, None)] * 3

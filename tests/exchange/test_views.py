@@ -190,13 +190,13 @@ def test_a_busted_trade_stays_in_the_day() -> None:
     assert figures(view.day) == (80, 80, 80, 80, 3, 1)
 
 
-def test_collars_are_measured_from_the_first_trade_until_an_auction_trades() -> None:
+def test_collars_are_measured_from_the_last_auction() -> None:
     view = MarketView("X")
     references = []
     for one in (trade(1, 80), trade(1, 90), trade(1, 70, auction=True), trade(1, 60)):
         view.trade(one)
         references.append(view.reference)
-    assert references == [80, 80, 70, 70]
+    assert references == [None, None, 70, 70]
 
 
 # Versions of the listing

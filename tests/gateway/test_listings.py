@@ -46,7 +46,7 @@ def test_another_tick_clears_trades_candles_and_day_and_other_rules_do_not(redis
     script = Script(projected)
     script.list(1)
     script.trade(100)
-    script.list(2, rules=Rules(collar_ppm=50_000))
+    script.list(2, rules=Rules(collar_ppm=50_000, reference=100))
     script.trade(101, 2)
     projected.show()
     before = read(projected, lambda views: views.market(SYMBOL, "1d"))

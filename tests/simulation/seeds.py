@@ -13,10 +13,11 @@ from tests.simulation.log import Log
 from tests.simulation.views import views_of
 from tests.simulation.world import World
 
-ACTIONS: Final = 48
+ACTIONS: Final = 40
 """How often clients act in a run."""
-SHORT_OF: Final = {"BOOK_FULL", "REQUESTS_FULL", "HALTED"}
-"""What no short run can reach: a thousand orders that wait, a million requests, and a machine that halts, which would be a fault."""
+SHORT_OF: Final = {"BOOK_FULL", "REQUESTS_FULL", "HALTED", "INVALID_BUST"}
+"""What no short run can reach: a thousand orders that wait, a million requests; and what would be a fault: a machine that halts, a bust of
+what was not traded."""
 DEFAULTS: Final = {"limit", "GTC", "none", "price-time"}
 """Words that are left out of messages."""
 

@@ -67,6 +67,11 @@ def relist(
     tick: str | None = typer.Option(None, "--tick", help="The step of a price, such as 0.05."),
     lot: str | None = typer.Option(None, "--lot", help="The step of a quantity, such as 1 or 0.001."),
     rule: str | None = typer.Option(None, "--rule", help="price-time, pro-rata, exact or equal-quantity."),
+    reference: str | None = typer.Option(
+        None,
+        "--reference",
+        help="The price that collar and band are measured from until an auction has traded; 0: none, and neither binds till then.",
+    ),
     collar: str | None = typer.Option(
         None, "--collar", help="Percent beyond the reference price from which orders are refused; 0: none."
     ),
@@ -124,7 +129,7 @@ def relist(
 
         with Operator(at, timeout) as operator:
             before = operator.board.market(symbol)
-            after = changed(before, terms, rules, version)
+            after = changed(before, terms, rules, version, reference)
             _publish(operator, [after], [after])
     said = f"{symbol} is listed under version {after.version}: {_terms(after.instrument, after.rules)}"
     if cancels_orders(before, after):

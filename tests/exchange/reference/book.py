@@ -9,7 +9,7 @@ from typing import Any
 
 from exchange import messages as m
 from exchange.clock import VenueClock
-from tests.exchange.reference.orders import AUCTION, RESTING, Order, can_wait, flaw, leg_flaw
+from tests.exchange.reference.orders import AUCTION, DISPLAYS_MAX, RESTING, Order, can_wait, flaw, leg_flaw
 from tests.exchange.reference.sessions import AUCTION_PHASES, CALLS, PAIRING, Sessions
 
 WAITING_MAX = 1_000
@@ -238,6 +238,7 @@ class ReferenceBook(Sessions):
             (command.quantity and command.quantity <= order.filled, "BELOW_FILLED"),
             (command.stop and not order.waiting_stop, "INVALID_AMENDMENT"),
             (order in self.triggered, "INVALID_AMENDMENT"),
+            (order.asked.display and quantity > DISPLAYS_MAX * order.asked.display, "INVALID_AMENDMENT"),
             (same, "INVALID_AMENDMENT"),
             (price != order.limit and self.beyond_collar(order.side, price), "PRICE_COLLAR"),
             (self.post_only(order.side, how, price) is None, "POST_ONLY"),
@@ -275,7 +276,7 @@ class ReferenceBook(Sessions):
             or (rules.matching != self.rules.matching and (pairing or self.rules.matching in PAIRING))
         ):
             self.cancel_all("LISTING_CHANGED")
-            self.last = self.reference = 0
+            self.last = self.auctioned = 0
             self.uncompared = []
         told = rules.order_by_order and not self.rules.order_by_order
         self.listing, self.instrument, self.delisted = command.version, instrument, False

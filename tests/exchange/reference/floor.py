@@ -6,6 +6,8 @@ from exchange.instruments import Rules
 from exchange.messages import MARKET
 from tests.exchange.reference.orders import Order
 
+FEE_MAX = (2**53 - 1) // 2
+
 
 class Floor:
     """One list of orders, scanned anew each time, and the lines said since the command began."""
@@ -19,11 +21,17 @@ class Floor:
         self.numbers = 0
         self.trades = 0
         self.last = 0
-        self.reference = 0
+        self.auctioned = 0
+        """The price of the last auction that traded."""
         self.uncompared: list[int] = []
         self.untold: set[tuple[str, int]] = set()
 
     # What is there
+
+    @property
+    def reference(self) -> int:
+        """Return what collar and band are measured from, 0: nothing."""
+        return self.auctioned or self.rules.reference
 
     def totals(self) -> dict[str, dict[int, int]]:
         """Return what is seen at each price, by side."""
@@ -130,7 +138,6 @@ class Floor:
         self.part(taker)
         self.trades += 1
         self.last = price
-        self.reference = self.reference or price
         if not auction:
             self.uncompared.append(price)
         ids = f"{maker.order_id} <- {taker.order_id}"
@@ -151,7 +158,8 @@ class Floor:
 
     @staticmethod
     def fees(maker: Order, taker: Order, cash: int) -> tuple[int, int]:
-        """Read rule 70: each fee rounded down in size, a rebate bounded by what the other side pays."""
+        """Read rule 70: each fee rounded down in size and at most `FEE_MAX`, a rebate bounded by what the other side pays."""
         rates = (maker.entered.maker_fee, taker.entered.taker_fee)
-        first, second = (abs(rate) * cash // 1_000_000 * (1 if rate > 0 else -1) for rate in rates)
+        sizes = (min(abs(rate) * cash // 1_000_000, FEE_MAX) for rate in rates)
+        first, second = (size if rate > 0 else -size for rate, size in zip(rates, sizes, strict=True))
         return max(first, -max(second, 0)), max(second, -max(first, 0))

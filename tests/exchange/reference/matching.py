@@ -15,9 +15,8 @@ class Matching(Floor):
         super().__init__()
         self.beyond_band = False
 
-    def out_of_band(self, price: int, first: int = 0) -> bool:
-        """Say whether a trade is beyond the band; without a reference, that is `first`, the first price that would trade."""
-        band, reference = self.rules.band_ppm, self.reference or first
+    def out_of_band(self, price: int) -> bool:
+        band, reference = self.rules.band_ppm, self.reference
         return bool(band and reference and abs(price - reference) * MILLION > reference * band)
 
     def beyond_collar(self, side: str, price: int) -> bool:
@@ -35,11 +34,11 @@ class Matching(Floor):
         """Count what a taker can trade at once (rules 13, 17, 19, 20): of two legs only the first that it would meet."""
         counted: dict[Order, int] = {}
         for maker in self.opposite(taker, limit, resting):
-            if self.out_of_band(maker.price, next((before.price for before, lots in counted.items() if lots), 0)):
+            if self.out_of_band(maker.price):
                 break
             if not self.own(taker, maker):
                 counted[maker] = self.counting(maker, counted)
-            elif taker.asked.self_trade in ("newest", "both"):
+            elif taker.asked.self_trade != "oldest":
                 for before, lots in counted.items():
                     if before.price == maker.price:  # what is hidden would come up behind the own order
                         counted[before] = 0 if self.rules.matching == "pro-rata" else min(lots, before.seen)

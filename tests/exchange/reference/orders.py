@@ -9,6 +9,8 @@ from exchange.messages import Conditions, EnterOrder, RejectReason
 RESTING = ("GTC", "GTD", "DAY")
 AUCTION = ("OPG", "CLS")
 STOPS = ("stop", "stop-limit", "trailing-stop")
+DISPLAYS_MAX = 1_000
+"""How many times its display the quantity of an iceberg may be."""
 
 
 @dataclass(eq=False)
@@ -92,7 +94,13 @@ def flaw(order: EnterOrder) -> RejectReason | None:
         return "INVALID_CONDITIONS"
     rests = order.time_in_force in RESTING
     wrong = (
-        "display" in given and (not rests or asked.display > order.quantity or "all_or_none" in given),
+        "display" in given
+        and (
+            not rests
+            or asked.display > order.quantity
+            or order.quantity > DISPLAYS_MAX * asked.display
+            or "all_or_none" in given
+        ),
         "post_only" in given and (not rests or "min_quantity" in given or "all_or_none" in given),
         "min_quantity" in given
         and (

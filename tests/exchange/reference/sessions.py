@@ -113,7 +113,7 @@ class Sessions(Matching):
             traded += [order for order in (maker, taker) if order not in traded]
             bids = [order for order in bids if order.leaves]
             asks = [order for order in asks if order.leaves]
-        self.reference = price
+        self.auctioned = price
         for order in sorted(traded, key=lambda order: order.number):
             if order.leaves and order.asked.display:
                 self.renew(order)
