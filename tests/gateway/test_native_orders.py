@@ -87,11 +87,10 @@ def test_an_order_is_taken_with_all_it_asks_for_and_again_under_its_id(
 
 
 def test_a_protection_price_stays_within_the_collar(bench: Bench) -> None:
-    operate(bench, m.ListInstrument, instrument=AAPL, version=2, rules=Rules(collar_ppm=20_000))
+    operate(bench, m.ListInstrument, instrument=AAPL, version=2, rules=Rules(collar_ppm=20_000, reference=10_100))
     for shard in map(str, range(SHARDS)):
         command = m.ListInstrument(key=shard, instrument=AAPL, version=2)
         bench.floor.projected.venue.write(ACCOUNT_INBOX, shard, [command])
-    post(bench, {**GOOD, "price": "101.00", "quantity": "1"})  # the reference
     depth = bench.client.get(f"{API}/depth/AAPLUSD").json()
     assert (depth["buy_max"], depth["sell_min"]) == ("103.02", "98.98")
     order = post(bench, {**MARKET, "kind": "market", "quantity": "1"})["order"]
