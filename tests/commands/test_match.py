@@ -277,7 +277,7 @@ def test_conditions_amending_replacing_pairs_and_phases_in_decimal_strings() -> 
         ["BookDelta", "101.28", "0"],
         ["OrderAccepted", 8, "103.00", "12"],
         ["BookDelta", "103.00", "12"],
-        ["AuctionIndicated", "102.00", "8"],
+        ["AuctionIndicated", "102.50", "8"],
         ["BookDelta", "101.30", "0"],
         ["OrderCancelled", 4, "5"],
         ["OrderCancelled", 5, "5"],

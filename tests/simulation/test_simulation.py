@@ -62,7 +62,7 @@ def test_the_runs_reach_what_they_are_meant_to_reach(runs: Runs) -> None:
 
 
 def test_runs_have_repeats_and_dead_letters() -> None:
-    worlds = [disturbed(seed) for seed in range(24)]
+    worlds = [disturbed(seed) for seed in range(32)]
     assert sum(world.log.verify(quiesced=True).repeats.total() for world in worlds) > 500
     assert sum(letters(world.log) for world in worlds) > 50
 
