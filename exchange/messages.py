@@ -718,7 +718,7 @@ class AuctionIndicated(Message, frozen=True, tag=True):
     seq: Seq
     time_ms: Millis
     price: Annotated[int, Meta(ge=0, le=PRICE_MAX)]
-    volume: Count
+    volume: Annotated[int, Meta(ge=0)]
     imbalance: int
 
 
@@ -762,7 +762,7 @@ class BookSnapshot(Message, frozen=True, tag=True):
     rules: Rules = Rules()
     phase: Phase = "continuous"
     delisted: bool = False
-    indicated: tuple[Count, Count, int] = (0, 0, 0)
+    indicated: tuple[Count, Annotated[int, Meta(ge=0)], int] = (0, 0, 0)
 
 
 class BalanceChanged(Message, frozen=True, tag=True):

@@ -21,6 +21,8 @@ from exchange.messages import (
 from exchange.terms import AUCTION_ONLY, RESTING, can_wait, flaw, leg_flaw
 
 _PLAIN = Conditions()
+RATES_MAX = 1_000
+"""How many pairs of fee rates are held once for all orders that have them, before that begins anew."""
 
 
 class Entry:
@@ -165,6 +167,8 @@ class Entry:
             )
         if entered.maker_fee or entered.taker_fee:
             rates = entered.maker_fee, entered.taker_fee
+            if len(self._fees) >= RATES_MAX:
+                self._fees.clear()
             fees = self._fees.setdefault(rates, rates)
         return Order(
             self.floor.orders.arrival(),
