@@ -41,7 +41,7 @@ class _Reserved:
     """What an open order has reserved: cash at its limit with the greatest fee for a buy, shares for a sell.
 
     `asked` is an amendment under way, `twin` the other leg of its group (the first one `leads`), `beyond` what an order that is to replace another
-    one needs beyond what that one has.
+    one needs beyond what that one has; `counted` is what of it is in the account's sum.
     """
 
     __slots__ = (
@@ -49,10 +49,12 @@ class _Reserved:
         "asked",
         "beyond",
         "buys",
+        "counted",
         "filled",
         "instrument",
         "leads",
         "leaves",
+        "open",
         "price",
         "rate",
         "twin",
@@ -70,6 +72,16 @@ class _Reserved:
         self.leads = False
         self.beyond: int | None = None
         self.asked: tuple[str | None, int, int] | None = None
+        self.open = True
+        self.counted = 0
+
+    def share(self) -> int:
+        """Return what it adds to all that its account has reserved; of two legs, the first adds the greater need of both."""
+        if not self.open:
+            return 0
+        if self.twin is None:
+            return self.need()
+        return max(self.need(), self.twin.need()) if self.leads else 0
 
     @property
     def name(self) -> Name:
@@ -104,7 +116,8 @@ class MoneyAudit:
         self._instruments: dict[tuple[str, int], Instrument] = {}
         self._balances: dict[Name, BalanceChanged] = {}
         self._orders: dict[int, _Reserved] = {}
-        self._of: dict[Name, dict[int, _Reserved]] = defaultdict(dict)
+        self._needed: dict[Name, int] = defaultdict(int)
+        self._changed: list[_Reserved] = []
         self._successors: dict[int, _Reserved] = {}
         self._touched: dict[Name, None] = {}
         self._command: Any = None
@@ -133,6 +146,12 @@ class MoneyAudit:
             fold = self._folds.get(type(event))
             if fold is not None:
                 fold(event)
+        for order in self._changed:
+            share = order.share()
+            self._needed[order.name] += share - order.counted
+            order.counted = share
+            self._touched[order.name] = None
+        self._changed.clear()
         for name in self._touched:
             self._check(name)
         self._touched.clear()
@@ -166,6 +185,7 @@ class MoneyAudit:
         self._trade(fill.account, order.instrument, fill, 1 if fill.side == "buy" else -1)
         order.filled += fill.quantity
         order.leaves = fill.leaves
+        self._change(order)
         if not fill.leaves:
             self._forget(fill.order_id)
 
@@ -191,9 +211,14 @@ class MoneyAudit:
         if order.order_id in self._orders:
             raise Flaw(f"order {order.order_id} is admitted a second time")
         reserved = self._orders[order.order_id] = _Reserved(order, instrument)
-        self._of[reserved.name][order.order_id] = reserved
-        self._touched[reserved.name] = None
+        self._change(reserved)
         return reserved
+
+    def _change(self, order: _Reserved) -> None:
+        """Note that what an order needs may be another amount now, which goes for the other leg of its group as well."""
+        self._changed.append(order)
+        if order.twin is not None:
+            self._changed.append(order.twin)
 
     def _reserve_pair(self, pair: EnterOco) -> None:
         first, second = self._reserve(pair.first), self._reserve(pair.second)
@@ -213,14 +238,16 @@ class MoneyAudit:
         successor = self._successors.pop(order_id, None)
         if successor is not None and replaced:
             successor.beyond = None
+            self._change(successor)
+        self._change(order)
+        order.open = False
         if order.twin is not None:
             order.twin.twin = None
-        del self._of[order.name][order_id]
 
     def _find(self, order_id: int) -> _Reserved | None:
         order = self._orders.get(order_id)
         if order is not None:
-            self._touched[order.name] = None
+            self._change(order)
         return order
 
     def _ask(self, asked: ReviseOrder) -> None:
@@ -251,11 +278,6 @@ class MoneyAudit:
         free, kept, owed = (0, 0, 0) if said is None else (said.available, said.reserved, said.owed)
         if free + kept - owed != self.due[name]:
             raise Flaw(f"{account} has {free + kept - owed} of {asset}, but deposits and fills make {self.due[name]}")
-        needed = 0
-        for order in self._of[name].values():
-            if order.twin is None:
-                needed += order.need()
-            elif order.leads:  # of two legs the greater need, counted once
-                needed += max(order.need(), order.twin.need())
+        needed = self._needed[name]
         if kept != needed:
             raise Flaw(f"{account} has {kept} of {asset} reserved, but its open orders need {needed}")
