@@ -97,7 +97,7 @@ def test_listing_phases_fees_limits_switches_busts_and_delisting(open_venue: Ope
     assert "has been undone already" in run(venue, "market", "bust", "AAPL", "1", "--yes", code=1)
     assert "has no trade 99" in run(venue, "market", "bust", "AAPL", "99", code=1)
 
-    # Halt, resume by an auction
+    # Halt, resume by an auction, whose price is the middle of 99 and 100 where no auction before it and no listing says otherwise
     halted = read(venue, "market", "halt", "AAPL")
     assert (halted["before"], halted["phase"]) == ("continuous", "halt")
     assert "is in halt already" in run(venue, "market", "halt", "AAPL")
@@ -165,15 +165,15 @@ def test_listing_phases_fees_limits_switches_busts_and_delisting(open_venue: Ope
     stands = read(venue, "statement", "bob")
     assert stands["balances"] == [
         {"asset": "AAPL", "available": "994", "reserved": "0", "owed": "0"},
-        {"asset": "USD", "available": "100599.40", "reserved": "0.00", "owed": "0.00"},
+        {"asset": "USD", "available": "100596.41", "reserved": "0.00", "owed": "0.00"},
     ]
     assert [(one["trade"], one["price"], one["quantity"], one["fee"], one["undone"]) for one in stands["trades"]] == [
         (1, "100.00", "4", "0.40", True),
-        (2, "100.00", "6", "0.60", False),
+        (2, "99.50", "6", "0.59", False),
     ]
     assert stands["orders"] == []
     assert [(one["symbol"], one["trades"], one["sold"], one["fees"]) for one in stands["markets"]] == [
-        ("AAPL", 1, "6", "0.60")
+        ("AAPL", 1, "6", "0.59")
     ]
     assert "account bob" in run(venue, "statement", "bob")
     assert "has no account nobody" in run(venue, "statement", "nobody", code=1)
