@@ -111,6 +111,15 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     interruption_ms: Annotated[int, Meta(ge=1, le=86_400_000)] = 120_000
     order_by_order: bool = False
 
+    @property
+    def pairs(self) -> bool:
+        """Whether whole orders of one size trade in pairs: one of the seeds' rules."""
+        return self.matching in ("exact", "equal-quantity")
+
+    def keeps_orders_of(self, before: Rules) -> bool:
+        """Say whether a book that goes over to these rules keeps its orders (docs/MATCHING.md, rule 37)."""
+        return self.matching == before.matching or not (self.pairs or before.pairs)
+
 
 @lru_cache(maxsize=65_536)
 def _units(symbol: str, amount: str, scale: int) -> int:

@@ -10,7 +10,7 @@ shard's its number as text, a writer of `@market` flow's its own name, which sta
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import Annotated, Literal, TypeAlias
+from typing import Annotated, Final, Literal, TypeAlias
 from zlib import crc32
 
 import msgspec
@@ -52,6 +52,12 @@ Peg: TypeAlias = Literal["bid", "ask", "mid"]
 PostOnly: TypeAlias = Literal["reject", "slide"]
 SelfTrade: TypeAlias = Literal["none", "newest", "oldest", "both", "decrement"]
 Phase: TypeAlias = Literal["pre-open", "opening-auction", "continuous", "halt", "closing-auction", "closed"]
+CALL_PHASES: Final[frozenset[Phase]] = frozenset(("pre-open", "opening-auction", "halt", "closing-auction"))
+"""The phases in which orders are taken and nothing trades."""
+INDICATED_PHASES: Final = CALL_PHASES - {"pre-open"}
+"""The phases in which it is published what an auction would do."""
+STOP_KINDS: Final[frozenset[Kind]] = frozenset(("stop", "stop-limit", "trailing-stop"))
+"""The kinds of orders that wait for a trade at their stop."""
 
 RejectReason: TypeAlias = Literal[
     "ACCOUNT_EXISTS",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final, Protocol
 
-from exchange.messages import Conditions, Kind, RejectReason, TimeInForce
+from exchange.messages import STOP_KINDS, Conditions, Kind, RejectReason, TimeInForce
 
 RESTING: Final[frozenset[TimeInForce]] = frozenset(("GTC", "GTD", "DAY"))
 """Times in force under which an order may rest."""
@@ -53,7 +53,7 @@ def _agree(order: Terms, asked: Conditions) -> bool:
     kind, rests = order.kind, order.time_in_force in RESTING
     needed = (
         bool(asked.stop) or kind not in ("stop", "stop-limit"),
-        not asked.stop or kind in ("stop", "stop-limit", "trailing-stop"),
+        not asked.stop or kind in STOP_KINDS,
         bool(asked.trail) == (kind == "trailing-stop"),
         bool(asked.peg) == (kind == "pegged"),
         not asked.offset or kind == "pegged",

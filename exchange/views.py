@@ -19,6 +19,7 @@ from zlib import crc32
 from exchange.candles import DAY_MS, Candle
 from exchange.instruments import Instrument, Rules
 from exchange.messages import (
+    INDICATED_PHASES,
     AuctionIndicated,
     BookChecksum,
     BookDelta,
@@ -33,8 +34,6 @@ from exchange.messages import (
 
 CHECKSUM_LEVELS: Final = 10
 """How many prices of each side a checksum covers."""
-INDICATED: Final[frozenset[Phase]] = frozenset(("opening-auction", "halt", "closing-auction"))
-"""Phases in which it is told what an auction would do."""
 
 
 class Indication(NamedTuple):
@@ -200,13 +199,13 @@ class MarketView:
     def _enter(self, phase: Phase) -> None:
         """Go into a phase. One in which there will be an auction begins as if there were nothing to trade in it."""
         self.phase = phase
-        self.indication = Indication(0, 0, 0) if phase in INDICATED else None
+        self.indication = Indication(0, 0, 0) if phase in INDICATED_PHASES else None
 
     def snapshot(self, snapshot: BookSnapshot) -> None:
         """Go on from a snapshot of the book."""
         self.book = BookView(snapshot.bids, snapshot.asks)
         self.phase = snapshot.phase
-        self.indication = Indication(*snapshot.indicated) if snapshot.phase in INDICATED else None
+        self.indication = Indication(*snapshot.indicated) if snapshot.phase in INDICATED_PHASES else None
         self.deltas = snapshot.delta
         self.time_ms = max(self.time_ms, snapshot.time_ms)
 

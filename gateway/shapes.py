@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Mapping
 from typing import Any, TypeAlias
 
 from exchange.instruments import Instrument, Rules
-from exchange.messages import Conditions
+from exchange.messages import STOP_KINDS, Conditions
 from exchange.money import from_units, minor_step
 from exchange.statement import OrderLine, RequestLine
 from gateway.keys import SPANS, CandleRow, MarketRow, TradeRow
@@ -238,6 +238,6 @@ def conditions(asked: Conditions | None, instrument: Instrument) -> dict[str, An
 
 
 def _trigger(line: OrderLine) -> Trigger | None:
-    if line.kind not in ("stop", "stop-limit", "trailing-stop"):
+    if line.kind not in STOP_KINDS:
         return None
     return "TRIGGERED" if line.triggered else "WAITING"

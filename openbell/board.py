@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
 
 import msgspec
 
@@ -16,7 +16,7 @@ from exchange import topics
 from exchange.errors import InvalidPacket
 from exchange.host import Record
 from exchange.instruments import Instrument, Rules
-from exchange.messages import AuctionIndicated, BookDelta, BookSnapshot, Phase, PhaseChanged
+from exchange.messages import CALL_PHASES, AuctionIndicated, BookDelta, BookSnapshot, Phase, PhaseChanged
 from exchange.packets import decode_book_deltas
 from exchange.views import BookView, Indication
 from openbell.errors import SettingError
@@ -24,14 +24,10 @@ from openbell.market import trimmed
 from openbell.venue import Venue
 from wire.clock import wall_ms
 
-PLAIN_RULES: Final = ("exact", "equal-quantity")
-PLAIN_PHASES: Final = ("continuous", "closed")
-"""Matching rules without auctions, and the phases that they have."""
-
 
 def knows(rules: Rules, phase: Phase) -> bool:
     """Say whether a market with these rules has such a phase (docs/MATCHING.md, rule 60)."""
-    return rules.matching not in PLAIN_RULES or phase in PLAIN_PHASES
+    return not (rules.pairs and phase in CALL_PHASES)
 
 
 @dataclass
@@ -82,7 +78,7 @@ class Market:
         """Raise SettingError if the market has no such phase."""
         if not knows(self.rules, phase):
             raise SettingError(
-                f"{self.symbol} is matched by {self.rules.matching}, which knows only {' and '.join(PLAIN_PHASES)}"
+                f"{self.symbol} is matched by {self.rules.matching}, which knows only continuous and closed"
             )
 
     def now_ms(self, at: Venue) -> int:

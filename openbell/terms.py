@@ -10,7 +10,7 @@ import msgspec
 
 from exchange.errors import ExchangeError
 from exchange.instruments import Instrument, Rule, Rules
-from openbell.board import PLAIN_RULES, Board, Market, knows
+from openbell.board import Board, Market, knows
 from openbell.errors import SettingError
 from openbell.listings import Listing
 from openbell.rates import ppm
@@ -117,12 +117,7 @@ def changed(
 
 def cancels_orders(before: Market, after: Listed) -> bool:
     """Say whether a book that goes over to another listing cancels its open orders (docs/MATCHING.md, rule 37)."""
-    return before.instrument != after.instrument or _family(before.rules) != _family(after.rules)
-
-
-def _family(rules: Rules) -> str:
-    """Return what orders under one matching rule have in common with those under another."""
-    return rules.matching if rules.matching in PLAIN_RULES else "priority"
+    return before.instrument != after.instrument or not after.rules.keeps_orders_of(before.rules)
 
 
 def _agree(board: Board, instrument: Instrument) -> None:

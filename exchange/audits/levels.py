@@ -10,6 +10,8 @@ from zlib import crc32
 from exchange.audits.orders import Flaw
 from exchange.instruments import Rules
 from exchange.messages import (
+    CALL_PHASES,
+    INDICATED_PHASES,
     AuctionIndicated,
     BookChecksum,
     BookDelta,
@@ -20,9 +22,6 @@ from exchange.messages import (
     Side,
 )
 
-CALLS: Final[frozenset[Phase]] = frozenset(("pre-open", "opening-auction", "halt", "closing-auction"))
-"""Phases in which orders rest without matching."""
-_INDICATED: Final = CALLS - {"pre-open"}
 CHECKSUM_LEVELS: Final = 10
 
 
@@ -46,7 +45,7 @@ class LevelAudit:
 
     def take(self, event: BookEvent) -> None:
         """Take the next message of `book-deltas`."""
-        if self._crossed is not None and not (isinstance(event, PhaseChanged) and event.phase in CALLS):
+        if self._crossed is not None and not (isinstance(event, PhaseChanged) and event.phase in CALL_PHASES):
             raise Flaw(self._crossed)
         if isinstance(event, BookDelta):
             self._delta(event)
@@ -123,7 +122,7 @@ class LevelAudit:
 
     def _crossing(self) -> str | None:
         bids, asks = self._prices["buy"], self._prices["sell"]
-        if self.phase in CALLS or self.rules.matching in ("exact", "equal-quantity"):
+        if self.phase in CALL_PHASES or self.rules.pairs:
             return None
         if bids and asks and bids[-1] >= asks[0]:
             return f"the book is crossed: bid {bids[-1]}, ask {asks[0]}"
@@ -138,7 +137,7 @@ class LevelAudit:
             raise Flaw(self._crossed)
 
     def _indicated(self, event: AuctionIndicated) -> None:
-        if self.phase not in _INDICATED:
+        if self.phase not in INDICATED_PHASES:
             raise Flaw(f"an auction is indicated in phase {self.phase}")
         if bool(event.price) != bool(event.volume) or (event.imbalance and not event.price):
             raise Flaw(f"an auction at {event.price} cannot trade {event.volume} with {event.imbalance} left over")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from exchange.messages import (
+    STOP_KINDS,
     Conditions,
     EnterOrder,
     Kind,
@@ -19,7 +20,6 @@ from exchange.messages import (
     TimeInForce,
 )
 
-STOPS: Final[frozenset[Kind]] = frozenset(("stop", "stop-limit", "trailing-stop"))
 _NO_REMAINDER: Final[frozenset[Kind]] = frozenset(("market", "market-to-limit", "stop", "trailing-stop"))
 _TIMED: Final[frozenset[TimeInForce]] = frozenset(("GTD", "DAY", "OPG", "CLS"))
 _PLAIN: Final = Conditions()
@@ -49,7 +49,7 @@ class Open:
         self.time_in_force: TimeInForce = order.time_in_force
         self.asked = order.conditions or _PLAIN
         self.stop = self.asked.stop
-        self.triggered = order.kind not in STOPS
+        self.triggered = order.kind not in STOP_KINDS
 
     def fill(self, price: int, quantity: int) -> None:
         """Trade some of it."""
@@ -66,7 +66,7 @@ class Open:
         """Take its new terms; its quantity counts what is filled, too."""
         if report.leaves != report.quantity - self.filled:
             raise Flaw(f"an order of {report.quantity} lots with {self.filled} filled has not {report.leaves} left")
-        if report.stop and self.kind not in STOPS:
+        if report.stop and self.kind not in STOP_KINDS:
             raise Flaw("an order that is no stop has one")
         self.price, self.quantity, self.leaves = report.price, report.quantity, report.leaves
         self.stop = report.stop

@@ -12,10 +12,11 @@ from collections.abc import Callable, Collection, Iterable
 from typing import Any, Final
 from zlib import crc32
 
-from exchange.audits.levels import CALLS, LevelAudit
+from exchange.audits.levels import LevelAudit
 from exchange.audits.orders import Flaw, Open, OrderAudit
 from exchange.instruments import Instrument
 from exchange.messages import (
+    CALL_PHASES,
     FEES,
     MARKET,
     AuctionIndicated,
@@ -53,7 +54,6 @@ _REPORTS: Final = (
     OrderAccepted, OrderAmended, OrderCancelled, OrderExpired, OrderFilled, OrderRejected, OrderTriggered
 )  # fmt: skip
 _LEVEL_EVENTS: Final = (BookDelta, BookChecksum, PhaseChanged, AuctionIndicated)
-_WHOLE: Final = ("exact", "equal-quantity")
 
 
 class TradeAudit:
@@ -151,7 +151,7 @@ class TradeAudit:
     def _list(self, command: ListInstrument) -> None:
         """Go over to another version; prices of other ticks, or of orders that cannot stay, are no reference."""
         now, rules = self._instruments.get(self._listing), self.levels.rules
-        if now != command.instrument or (rules.matching in _WHOLE) != (command.rules.matching in _WHOLE):
+        if now != command.instrument or not command.rules.keeps_orders_of(rules):
             self._last_auction = self._last = 0
         if command.rules.order_by_order and not rules.order_by_order:
             self._prices |= {(side, price) for side, levels in self.levels.levels.items() for price in levels}
@@ -255,7 +255,7 @@ class TradeAudit:
             self._of_auction(trade)
         else:
             self._continuous(trade, maker, taker)
-        if self.levels.rules.matching in _WHOLE and not maker.leaves == taker.leaves == trade.quantity:
+        if self.levels.rules.pairs and not maker.leaves == taker.leaves == trade.quantity:
             raise Flaw(f"trade {name} does not fill both orders")
         for order_id, order in ((trade.maker_order, maker), (trade.taker_order, taker)):
             self._alone(order_id)
@@ -269,7 +269,7 @@ class TradeAudit:
         self._follow(trade, maker, taker)
 
     def _of_auction(self, trade: Trade) -> None:
-        if self.levels.phase not in CALLS:
+        if self.levels.phase not in CALL_PHASES:
             raise Flaw(f"trade {trade.trade_id} is of an auction, but the market is {self.levels.phase}")
         if self._auction_price not in (0, trade.price):
             raise Flaw(f"trade {trade.trade_id} is not at its auction's price {self._auction_price}")
@@ -281,7 +281,7 @@ class TradeAudit:
             raise Flaw(f"trade {name} happens while the market is {levels.phase}")
         if maker.kind != "pegged" and maker.account != MARKET and trade.price != maker.price:
             raise Flaw(f"trade {name} is not at its maker's price {maker.price}")
-        if rules.matching not in _WHOLE and trade.price != levels.best(maker.side):
+        if not rules.pairs and trade.price != levels.best(maker.side):
             raise Flaw(f"trade {name} is not at the best price {levels.best(maker.side)}")
         if taker.asked.post_only and taker.account != MARKET:
             raise Flaw(f"order {trade.taker_order} is post-only, and takes")

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from exchange.book.entry import Entry
 from exchange.book.floor import Floor
-from exchange.book.follow_up import fire
 from exchange.book.ladder import Order
-from exchange.book.triggers import is_met
 from exchange.messages import RejectReason, ReviseOrder
 from exchange.terms import PARTS_MAX
 
@@ -45,7 +43,7 @@ class Amending:
 
     def _refusal(self, order: Order, asked: ReviseOrder, price: int, leaves: int, stop: int) -> RejectReason | None:
         state, special = self.state, order.special
-        if state.pairs:
+        if state.rules.pairs:
             return "INVALID_AMENDMENT"
         if state.phase == "closed":
             return "MARKET_CLOSED"
@@ -97,7 +95,7 @@ class Amending:
 
     def _change_waiting(self, order: Order, asked: ReviseOrder, price: int, leaves: int, stop: int) -> None:
         """Change an order that waits."""
-        special, triggers = order.special, self.floor.triggers
+        special = order.special
         assert special is not None
         only_less = (price, stop) == (order.limit, special.stop) and leaves <= order.leaves
         self._set(order, price, leaves)
@@ -107,15 +105,8 @@ class Amending:
             self.floor.orders.pages.touch(order.number)
             return
         self.floor.orders.renumber(order)
-        if order not in triggers:
-            return
-        last = self.state.last
-        if last and self.state.phase == "continuous" and is_met(order, last):
-            triggers.remove(order)
-            fire(self.floor, order, last)
-            self.entry.turn(order)
-        else:
-            triggers.add(order)
+        if order in self.floor.triggers:
+            self.entry.compare_stop(order)
 
     def _set(self, order: Order, price: int, leaves: int) -> None:
         """Give an order other terms; of a pegged one, the price is its protection."""

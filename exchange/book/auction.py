@@ -160,7 +160,6 @@ class Auction:
             if iceberg and order.leaves > order.hidden:
                 showing[order.order_id] = order
             self.orders.reduce(order, quantity)
-        taker.leaves += quantity  # settle takes them off
         self.trading.settle(maker, taker, price, quantity, auction=True)
         for order in (maker, taker):
             if not order.leaves:

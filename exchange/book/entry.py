@@ -11,6 +11,7 @@ from exchange.book.triggers import WAITING_MAX, is_met, trail
 from exchange.messages import (
     MARKET,
     PRICE_MAX,
+    STOP_KINDS,
     Conditions,
     EnterOco,
     EnterOrder,
@@ -106,7 +107,7 @@ class Entry:
         """Say why the market cannot take such an order now."""
         state = self.state
         simple = entered.kind == "limit" and entered.time_in_force in RESTING and entered.conditions is None
-        if state.pairs and (is_leg or not simple):
+        if state.rules.pairs and (is_leg or not simple):
             return "RULE_UNSUPPORTED"
         if state.phase == "closed":
             return "MARKET_CLOSED"
@@ -155,7 +156,7 @@ class Entry:
             or entered.kind != "limit"
             or entered.time_in_force in AUCTION_ONLY
             or other is not None
-            or self.state.pairs
+            or self.state.rules.pairs
         ):
             special = Special(
                 kind=entered.kind,
@@ -163,7 +164,7 @@ class Entry:
                 limit=price if entered.kind == "pegged" else 0,
                 stop=asked.stop,
                 other=0 if other is None else other.order_id,
-                entered_ms=self.floor.clock.now_ms if self.state.pairs else 0,
+                entered_ms=self.floor.clock.now_ms if self.state.rules.pairs else 0,
             )
         if entered.maker_fee or entered.taker_fee:
             rates = entered.maker_fee, entered.taker_fee
@@ -189,7 +190,7 @@ class Entry:
         special = order.special
         if special is None:
             self.work(order)
-        elif special.kind in ("stop", "stop-limit", "trailing-stop"):
+        elif special.kind in STOP_KINDS:
             self._await_trigger(order, special)
         elif special.kind == "pegged":
             self._follow_peg(order, special)
@@ -216,11 +217,17 @@ class Entry:
         if special.kind == "trailing-stop" and not special.stop and last:
             trail(order, last)
         self.floor.orders.wait(order)
+        self.compare_stop(order)
+
+    def compare_stop(self, order: Order) -> None:
+        """Let an order with a new stop go off at once, if the last price meets it, or wait for a trade that does (rule 22)."""
+        last, triggers = self.state.last, self.floor.triggers
         if last and self.state.phase == "continuous" and is_met(order, last):
+            triggers.remove(order)
             fire(self.floor, order, last)
             self.turn(order)
         else:
-            self.floor.triggers.add(order)
+            triggers.add(order)
 
     def turn(self, order: Order) -> None:
         """Match an order that has waited, and whose turn has come."""
@@ -235,13 +242,7 @@ class Entry:
         if self.state.phase != "continuous":
             orders.rest(order)
             return
-        if order.special is None and order.time_in_force == "GTC":
-            floor.continuous.match(order)
-            if order.leaves:
-                orders.rest(order)
-            elif order.order_id in orders.by_id:  # it has been amended, and was with the book before
-                orders.forget(order)
-        elif self.state.pairs:
+        if self.state.rules.pairs:
             floor.pairing.match(order, floor.clock.now_ms)
             if order.leaves:
                 orders.rest(order)
@@ -254,7 +255,7 @@ class Entry:
             self.phases.interrupt()
 
     def _match(self, order: Order) -> None:
-        """Match an order that is not plain."""
+        """Match an order by price, and let what is left of it rest or go."""
         floor, kind = self.floor, order.kind
         minimum = order.special.conditions.min_quantity if order.special is not None else 0
         if minimum and not order.filled and not floor.continuous.fillable(order, minimum):

@@ -13,6 +13,7 @@ from exchange.book.triggers import Triggers
 from exchange.channel import Outbound
 from exchange.clock import Clock
 from exchange.machine import Entries
+from exchange.messages import STOP_KINDS
 
 
 class Floor:
@@ -33,7 +34,7 @@ class Floor:
         """Take back the stored orders."""
         for order in self.orders.load(entries):
             if order.level is not None:
-                if self.state.pairs:
+                if self.state.rules.pairs:
                     self.pairing.enter(order)
-            elif order.special is not None and order.kind in ("stop", "stop-limit", "trailing-stop"):
+            elif order.special is not None and order.kind in STOP_KINDS:
                 self.triggers.add(order)

@@ -44,12 +44,9 @@ class FollowUp:
             moved += self.floor.triggers.follow()
         for order in moved:
             self.floor.orders.pages.touch(order.number)
-        for order in fired:
-            if (
-                self.floor.orders.by_id.get(order.order_id) is order
-            ):  # it may have gone as the other leg of one before it
-                fire(self.floor, order, price)
-                self.state.fired.append(order.order_id)
+        for order in self.floor.orders.alive(fired):
+            fire(self.floor, order, price)
+            self.state.fired.append(order.order_id)
 
     def _fill_whole(self) -> bool:
         """Fill the first all-or-none order that can be."""
@@ -75,11 +72,8 @@ class FollowUp:
             price = peg_price(order, bid, ask)
             if price == (order.price if order.level is not None else None):
                 continue
-            assert order.special is not None
             if order.level is not None:
-                orders.leave(order)
-                order.special.waiting = True
-                orders.pages.touch(order.number)
+                orders.set_aside(order)
             if price is not None:
                 order.price = price
                 self.entry.turn(order)

@@ -176,9 +176,11 @@ class Ladder:
             del self.levels[level.rank]
         return level
 
-    def to_back(self, order: Order) -> None:
-        """Put an order at the end of its own level."""
+    def to_back(self, order: Order, hidden: int) -> None:
+        """Put an iceberg at the end of its own level, with so many lots hidden."""
         level = self._unlink(order)
+        assert order.special is not None, "only an iceberg goes to the back"
+        order.special.hidden = hidden
         assert self.add(order) is level, "a level stays where it is"
 
     def _unlink(self, order: Order) -> Level:

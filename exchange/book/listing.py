@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from exchange.book.fees import FEE_MAX
 from exchange.book.floor import Floor
-from exchange.book.state import CALL, PAIRED
 from exchange.errors import InvalidPacket
-from exchange.instruments import Rules
-from exchange.messages import BustTrade, CancelReason, ListInstrument
+from exchange.messages import CALL_PHASES, BustTrade, CancelReason, ListInstrument
 from exchange.money import UNITS_MAX
 
 BUSTED_MAX = 10_000
@@ -36,9 +34,9 @@ class Listing:
                     f"{new.symbol} is listed with other terms under version {command.version}: raise it"
                 )
             return
-        if command.rules.matching in PAIRED and state.phase in CALL:
+        if command.rules.pairs and state.phase in CALL_PHASES:
             raise InvalidPacket(f"{new.symbol} cannot go over to {command.rules.matching} in phase {state.phase}")
-        if now is not None and (now != new or _family(state.rules) != _family(command.rules)):
+        if now is not None and (now != new or not command.rules.keeps_orders_of(state.rules)):
             self.cancel_all("LISTING_CHANGED")
             state.last = state.auction_price = 0
         shows = command.rules.order_by_order and not state.rules.order_by_order
@@ -59,11 +57,8 @@ class Listing:
 
     def cancel_all(self, reason: CancelReason) -> None:
         """Cancel every order, the oldest first."""
-        for order in self.floor.orders.by_number():
-            if (
-                self.floor.orders.by_id.get(order.order_id) is order
-            ):  # it may have gone as the other leg of one before it
-                self.floor.trading.cancel(order, reason)
+        for order in self.floor.orders.alive(self.floor.orders.by_number()):
+            self.floor.trading.cancel(order, reason)
 
     def bust(self, command: BustTrade) -> None:
         """Undo a trade, once.
@@ -85,8 +80,3 @@ class Listing:
             raise InvalidPacket(f"{BUSTED_MAX} trades are busted already")
         state.busted.append(command.trade)
         self.floor.reports.busted(command)
-
-
-def _family(rules: Rules) -> str:
-    """Return what orders of one matching rule have in common with those of another."""
-    return rules.matching if rules.matching in PAIRED else "priority"

@@ -6,7 +6,7 @@ these numbers orders rest again, which gives every level its order back. So what
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from heapq import heapify, heappop, heappush
 
 from exchange.book.ladder import Ladder, Order
@@ -107,6 +107,17 @@ class Orders:
         self.reports.order(order, gone=True)
         self.reports.delta(order.side, self.side(order.side).remove(order))
 
+    def set_aside(self, order: Order) -> None:
+        """Let an order that rests wait, off its price."""
+        assert order.special is not None, "a plain order never waits"
+        self.leave(order)
+        order.special.waiting = True
+        self.pages.touch(order.number)
+
+    def alive(self, orders: Iterable[Order]) -> Iterator[Order]:
+        """Yield those of some orders that are still with the book when their turn comes: others may go meanwhile, as legs do."""
+        return (order for order in orders if self.by_id.get(order.order_id) is order)
+
     def forget(self, order: Order) -> None:
         """Drop an order, which rests no more, from all that knows it."""
         del self.by_id[order.order_id]
@@ -125,7 +136,7 @@ class Orders:
             self.forget(order)
 
     def renumber(self, order: Order) -> None:
-        """Give an order that is with the book, and does not rest, a new arrival number."""
+        """Give an order that is with the book a new arrival number; one that rests must go to the back of its price then."""
         self.pages.remove(order.number)
         whole, pegged = self.whole.pop(order.number, None), self.pegged.pop(order.number, None)
         order.number = self.arrival()
@@ -154,21 +165,10 @@ class Orders:
 
     def refresh(self, maker: Order) -> None:
         """Let the next lots of an iceberg come up, at the back of its price."""
-        special, level = maker.special, maker.level
-        assert special is not None
-        assert level is not None
+        assert maker.special is not None
         self.reports.order(maker, gone=True)
-        level.hidden -= special.hidden
-        level.total += special.hidden  # as if all were seen, while what is seen changes
-        special.hidden = 0
-        self.pages.remove(maker.number)
-        maker.number = self.arrival()
-        self.pages.add(maker.number, maker)
-        unseen = max(0, maker.leaves - special.conditions.display)
-        special.hidden = unseen
-        level.total -= unseen
-        level.hidden += unseen
-        self.side(maker.side).to_back(maker)
+        self.renumber(maker)
+        self.side(maker.side).to_back(maker, max(0, maker.leaves - maker.special.conditions.display))
         self.reports.order(maker)
 
     # Deadlines

@@ -6,11 +6,10 @@ from typing import Final
 
 from exchange.book.floor import Floor
 from exchange.book.ladder import Order
-from exchange.book.state import CALL, PLANNED_MAX
+from exchange.book.state import PLANNED_MAX
 from exchange.errors import InvalidPacket
-from exchange.messages import Phase, SetPhase, TimeInForce
+from exchange.messages import CALL_PHASES, INDICATED_PHASES, Phase, SetPhase, TimeInForce
 
-INDICATED: Final = CALL - {"pre-open"}
 AUCTION_OF: Final[dict[str, TimeInForce]] = {"opening-auction": "OPG", "closing-auction": "CLS"}
 """The phases that end with an auction of their own, and the orders that are for it alone."""
 
@@ -56,15 +55,15 @@ class Phases:
     def go(self, phase: Phase) -> None:
         """Go into a phase; into that which is, and into one that the matching rule does not know, nothing happens."""
         state, floor = self.state, self.floor
-        if phase == state.phase or (state.pairs and phase in CALL):
+        if phase == state.phase or (state.rules.pairs and phase in CALL_PHASES):
             return
         before = state.phase
-        if before in CALL and (phase not in CALL or before in AUCTION_OF):
+        if before in CALL_PHASES and (phase not in CALL_PHASES or before in AUCTION_OF):
             floor.auction.hold()
             self._expire_all(AUCTION_OF.get(before))
         state.phase, state.interrupted_ms, state.indicated = phase, 0, (0, 0, 0)
         floor.reports.phase()
-        if phase in CALL:
+        if phase in CALL_PHASES:
             self._unpeg()
             self._gather(AUCTION_OF.get(phase))
         elif phase == "closed":
@@ -80,7 +79,7 @@ class Phases:
 
     def indicate(self) -> None:
         """Say what an auction would do, if that has changed."""
-        if self.state.phase not in INDICATED:
+        if self.state.phase not in INDICATED_PHASES:
             return
         found = self.floor.auction.preview()
         said = (found.price, found.volume, found.imbalance) if found is not None else (0, 0, 0)
@@ -92,19 +91,15 @@ class Phases:
         return [order for order in self.floor.orders.by_number() if order.time_in_force == time_in_force]
 
     def _expire_all(self, time_in_force: TimeInForce | None) -> None:
-        for order in self._of(time_in_force) if time_in_force else ():
-            if order.order_id in self.floor.orders.by_id:  # it may have gone as the other leg of one before it
-                self.floor.trading.expire(order)
+        for order in self.floor.orders.alive(self._of(time_in_force) if time_in_force else ()):
+            self.floor.trading.expire(order)
 
     def _unpeg(self) -> None:
         """Take pegged orders off their prices."""
         orders = self.floor.orders
         for order in list(orders.pegged.values()):
             if order.level is not None:
-                assert order.special is not None
-                orders.leave(order)
-                order.special.waiting = True
-                orders.pages.touch(order.number)
+                orders.set_aside(order)
 
     def _gather(self, time_in_force: TimeInForce | None) -> None:
         """Let the orders that have waited for this auction come to rest."""

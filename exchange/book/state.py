@@ -2,17 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Final
-
 import msgspec
 
 from exchange.instruments import Instrument, Rules
 from exchange.messages import Phase
 
-CALL: Final = frozenset(("pre-open", "opening-auction", "halt", "closing-auction"))
-"""The phases in which orders are taken and nothing trades."""
-PAIRED: Final = frozenset(("exact", "equal-quantity"))
-"""The matching rules that trade whole orders of one size."""
 CHECKSUM_EVERY = 32
 """How many events come between two checksums."""
 PLANNED_MAX = 1_000
@@ -57,11 +51,6 @@ class State(msgspec.Struct, omit_defaults=True):
         return self.auction_price or self.rules.reference
 
     @property
-    def pairs(self) -> bool:
-        """Whether the matching rule trades whole orders of one size."""
-        return self.rules.matching in PAIRED
-
-    @property
     def plain(self) -> bool:
         """Whether a plain limit order needs no further check."""
-        return self.phase == "continuous" and not self.rules.collar_ppm and not self.pairs
+        return self.phase == "continuous" and not self.rules.collar_ppm and not self.rules.pairs

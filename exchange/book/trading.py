@@ -31,6 +31,7 @@ class Trading:
             self.cut(maker)
             self.cut(taker)
         self.orders.reduce(maker, quantity)
+        taker.leaves -= quantity
         self.settle(maker, taker, price, quantity, auction=False)
         if self.triggers and (not self.path or self.path[-1] != price):
             self.path.append(price)
@@ -45,9 +46,8 @@ class Trading:
             self.reports.order(maker)
 
     def settle(self, maker: Order, taker: Order, price: int, quantity: int, *, auction: bool) -> None:
-        """Publish a trade and report its fills; the lots are off the maker's leaves already, and are taken off the taker's here."""
+        """Publish a trade and report its fills; the lots are off the leaves of both already."""
         state, reports = self.state, self.reports
-        taker.leaves -= quantity
         maker.filled += quantity
         taker.filled += quantity
         reports.trade(maker, taker, price, quantity, auction=auction)
