@@ -42,7 +42,7 @@ def main() -> None:
     given = parser.parse_args()
     servers, venue, layout, resting = given.bootstrap_servers, given.venue, given.layout, int(given.resting)
     env, tables = environments(given.name)
-    records = read_keyed(tables, servers, topic_name(venue, topics.BOOK_INBOX), venue)
+    records = read_keyed(tables, servers, [topic_name(venue, topics.BOOK_INBOX)], venue)
     kind = WholeFunction if layout.startswith("value") else MachineFunction
     function = kind(lambda: host(layout, resting), venue, topics.BOOK_INBOX, True)
     rows = records.process(function, OUTPUT).name(JOB.name).uid(JOB.name)

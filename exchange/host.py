@@ -10,7 +10,7 @@ so that channels stay whole and whoever waits for an answer gets one. What an op
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
@@ -28,6 +28,8 @@ DETAIL_MAX = 300
 
 Make: TypeAlias = Callable[[str, Entries | None], Machine]
 Load: TypeAlias = Callable[[], Entries]
+Finish: TypeAlias = Callable[[Any], list[Any]]
+"""Returns what a machine has to say after a whole packet, besides what `apply` returned for its messages."""
 
 _OPERATOR = frozenset(
     (
@@ -60,9 +62,10 @@ class Outcome:
 class Host:
     """The working forms of all keys of one process; a missing one is rebuilt by `load`."""
 
-    def __init__(self, make: Make, decode: PacketDecoder[Any]) -> None:
+    def __init__(self, make: Make, decode: PacketDecoder[Any], finish: Finish | None = None) -> None:
         self._make = make
         self._decode = decode
+        self._finish = finish
         self.machines: dict[str, Machine] = {}
 
     def machine(self, key: str, load: Load) -> Machine:
@@ -101,7 +104,7 @@ class Host:
             outcome.records.append(_dead_letter(record, "INVALID_PACKET", str(error)))
             return outcome
         try:
-            outputs = _apply(machine, packet, record.time_ms)
+            outputs = self._apply(machine, packet, record.time_ms)
         except InvalidPacket as error:
             self._drop(key)
             outcome.records.append(_dead_letter(record, "INVALID_PACKET", str(error)))
@@ -111,13 +114,20 @@ class Host:
             outcome.records.append(_dead_letter(record, "BROKEN_INVARIANT", f"{type(error).__name__}: {error}"))
             machine = self.machine(key, load)
             machine.halted = True
-            outputs = _apply(machine, [message for message in packet if type(message) not in _OPERATOR], record.time_ms)
+            kept = [message for message in packet if type(message) not in _OPERATOR]
+            outputs = self._apply(machine, kept, record.time_ms)
         _group(machine, outputs, record, outcome)
         for source in machine.inbound.overdue(record.time_ms) if machine.inbound.holes else ():
             outcome.records.append(_dead_letter(record, "CHANNEL_HOLE", f"messages of {source} are missing"))
         outcome.changes = machine.changes()
         outcome.deadline_ms = machine.deadline_ms()
         return outcome
+
+    def _apply(self, machine: Machine, packet: list[Any], time_ms: int) -> list[Any]:
+        outputs: list[Any] = []
+        for message in packet:
+            outputs += machine.apply(message, time_ms)
+        return outputs + self._finish(machine) if self._finish else outputs
 
 
 def book_host(clock: VenueClock, shards: int) -> Host:
@@ -130,29 +140,35 @@ def accounts_host(clock: VenueClock, shards: int) -> Host:
     return Host(lambda shard, entries: Accounts(shard, clock, shards, entries), decode_account_inbox)
 
 
-def _apply(machine: Machine, packet: list[Any], time_ms: int) -> list[Any]:
-    outputs: list[Any] = []
-    for message in packet:
-        outputs += machine.apply(message, time_ms)
-    return outputs
+def records_of(machine: Machine, messages: Iterable[Any]) -> list[tuple[str, str, bytes]]:
+    """Encode messages as records (topic, key, value): packets for each address, in their order."""
+    return [record for address, group in _by_address(machine, messages).items() for record in _packets(address, group)]
 
 
 def _group(machine: Machine, outputs: list[Any], record: Record, outcome: Outcome) -> None:
-    """Encode the outputs, a packet for each address, in their order."""
+    """Add the records of what a machine has to say about a record to its outcome; what it refuses is a dead letter."""
+    for address, group in _by_address(machine, outputs).items():
+        if address[0] == topics.DEAD_LETTERS:
+            outcome.records += [_dead_letter(record, "REJECTED", message.reason, encode(message)) for message in group]
+        else:
+            outcome.records += _packets(address, group)
+
+
+def _by_address(machine: Machine, messages: Iterable[Any]) -> dict[Address, list[Any]]:
     groups: dict[Address, list[Any]] = {}
-    for message in outputs:
+    for message in messages:
         address = machine.address(message)
         group = groups.get(address)
         if group is None:
             groups[address] = [message]
         else:
             group.append(message)
-    for (topic, key), group in groups.items():
-        if topic == topics.DEAD_LETTERS:
-            outcome.records += [_dead_letter(record, "REJECTED", message.reason, encode(message)) for message in group]
-            continue
-        for start in range(0, len(group), PACKET_MAX):
-            outcome.records.append((topic, key, encode(group[start : start + PACKET_MAX])))
+    return groups
+
+
+def _packets(address: Address, group: list[Any]) -> list[tuple[str, str, bytes]]:
+    topic, key = address
+    return [(topic, key, encode(group[start : start + PACKET_MAX])) for start in range(0, len(group), PACKET_MAX)]
 
 
 def _dead_letter(record: Record, reason: Any, detail: str, raw: bytes | None = None) -> tuple[str, str, bytes]:

@@ -819,13 +819,13 @@ class Bar(Message, frozen=True, tag=True):
 
 
 class DeadLetter(Message, frozen=True, tag=True):
-    """A record that could not be used: where it stood, why, and its bytes (base64 in JSON)."""
+    """A record that could not be used, or an alert that could not be delivered: where it stood, why, and its bytes (base64 in JSON)."""
 
     topic: str
     partition: int
     offset: int
     key: str
-    reason: Literal["INVALID_PACKET", "BROKEN_INVARIANT", "REJECTED", "CHANNEL_HOLE"]
+    reason: Literal["INVALID_PACKET", "BROKEN_INVARIANT", "REJECTED", "CHANNEL_HOLE", "UNDELIVERED"]
     detail: str
     raw: bytes
 

@@ -6,6 +6,7 @@ from typing import Any, Generic, TypeVar
 
 import msgspec
 
+from exchange import analysis as a
 from exchange import messages as m
 from exchange.errors import ExchangeError, InvalidPacket
 
@@ -47,5 +48,17 @@ decode_book_orders: PacketDecoder[m.OrderDelta] = PacketDecoder(m.OrderDelta)
 decode_book_snapshots: PacketDecoder[m.BookSnapshot] = PacketDecoder(m.BookSnapshot)
 decode_order_reports: PacketDecoder[Any] = PacketDecoder(m.OrderReport)
 decode_account_updates: PacketDecoder[Any] = PacketDecoder(m.AccountUpdate)
-decode_market_data: PacketDecoder[m.Bar] = PacketDecoder(m.Bar)
+decode_market_data: PacketDecoder[Any] = PacketDecoder(m.Bar | a.MarketData | m.Resume)
+decode_candles: PacketDecoder[a.Candle] = PacketDecoder(a.Candle)
+decode_indicators: PacketDecoder[a.Indicators] = PacketDecoder(a.Indicators)
+decode_averages: PacketDecoder[a.WindowAverage] = PacketDecoder(a.WindowAverage)
+decode_profits: PacketDecoder[a.WindowProfit] = PacketDecoder(a.WindowProfit)
+decode_leaders: PacketDecoder[a.ProfitLeader] = PacketDecoder(a.ProfitLeader)
+decode_summaries: PacketDecoder[a.SymbolSummary] = PacketDecoder(a.SymbolSummary)
+decode_rankings: PacketDecoder[a.MarketSummary] = PacketDecoder(a.MarketSummary)
+decode_late_data: PacketDecoder[a.LateData] = PacketDecoder(a.LateData)
+decode_signals: PacketDecoder[a.Signal] = PacketDecoder(a.Signal)
+decode_scores: PacketDecoder[Any] = PacketDecoder(a.SignalOutcome | a.RuleScore)
+decode_alert_rules: PacketDecoder[Any] = PacketDecoder(a.SetAlert | a.RemoveAlert)
+decode_alerts: PacketDecoder[a.Alert] = PacketDecoder(a.Alert)
 decode_dead_letters: PacketDecoder[m.DeadLetter] = PacketDecoder(m.DeadLetter)

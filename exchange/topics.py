@@ -17,6 +17,18 @@ BOOK_DELTAS: Final = "book-deltas"
 BOOK_SNAPSHOTS: Final = "book-snapshots"
 BOOK_ORDERS: Final = "book-orders"
 MARKET_DATA: Final = "market-data"
+CANDLES: Final = "candles"
+INDICATORS: Final = "indicators"
+AVERAGES: Final = "averages"
+PROFITS: Final = "profits"
+LEADERS: Final = "leaders"
+SUMMARIES: Final = "summaries"
+RANKINGS: Final = "rankings"
+LATE_DATA: Final = "late-data"
+SIGNALS: Final = "signals"
+SCORES: Final = "scores"
+ALERT_RULES: Final = "alert-rules"
+ALERTS: Final = "alerts"
 DEAD_LETTERS: Final = "dead-letters"
 
 ALL: Final = (
@@ -29,6 +41,18 @@ ALL: Final = (
     BOOK_SNAPSHOTS,
     BOOK_ORDERS,
     MARKET_DATA,
+    CANDLES,
+    INDICATORS,
+    AVERAGES,
+    PROFITS,
+    LEADERS,
+    SUMMARIES,
+    RANKINGS,
+    LATE_DATA,
+    SIGNALS,
+    SCORES,
+    ALERT_RULES,
+    ALERTS,
     DEAD_LETTERS,
 )
 INBOXES: Final = (ACCOUNT_INBOX, BOOK_INBOX)

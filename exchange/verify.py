@@ -294,14 +294,15 @@ class _Verifier:
 
     def _dead_letters(self) -> None:
         """Pass over `dead-letters`: there is one for each bad record of an inbox, and for no other."""
-        seen = set()
+        seen: set[tuple[Any, ...]] = set()
         for record in self.read(topics.DEAD_LETTERS):
             for letter in packets.decode_dead_letters(record.value):
                 name = (letter.topic, letter.partition, letter.offset, letter.reason)
-                if name in seen:
+                one = (*name, letter.detail) if letter.reason == "UNDELIVERED" else name  # a record may be told to many
+                if one in seen:
                     self.verdict.repeats[topics.DEAD_LETTERS] += 1
                     continue
-                seen.add(name)
+                seen.add(one)
                 self.verdict.dead_letters[letter.reason] += 1
                 inbox = letter.topic.rpartition(".")[2] in topics.INBOXES
                 if inbox and letter.reason != "CHANNEL_HOLE" and name not in self.dead:

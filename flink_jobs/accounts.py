@@ -6,9 +6,9 @@ from flink_jobs.job import MachineJob, parse_venue
 
 JOB = MachineJob(
     "accounts",
-    topics.ACCOUNT_INBOX,
+    (topics.ACCOUNT_INBOX,),
     (topics.BOOK_INBOX, topics.ORDER_REPORTS, topics.ACCOUNT_UPDATES, topics.ACCOUNT_INBOX, topics.DEAD_LETTERS),
-    accounts_host,
+    lambda venue: accounts_host(venue.clock, venue.shards),
 )
 build = JOB.build
 

@@ -1,4 +1,4 @@
-"""What `matching` and `accounts` have in common: their arguments, and how machines are put between topics."""
+"""What the jobs have in common: their arguments, and how machines are put between topics."""
 
 from __future__ import annotations
 
@@ -15,6 +15,9 @@ from exchange.topics import topic_name
 from flink_jobs.kafka_streams import OUTPUT, environments, read_keyed, write
 from flink_jobs.machine_function import MachineFunction
 
+LATENESS_MS = 5_000
+LATENESS_MS_MAX = 3_600_000
+
 
 @dataclass(frozen=True)
 class Venue:
@@ -23,36 +26,40 @@ class Venue:
     servers: str
     name: str
     clock: VenueClock
-    shards: int
+    shards: int = 16
+    lateness_ms: int = LATENESS_MS
+    models: str = ""
+    """The folder of the forecast's models; empty: those that come with Openbell."""
 
 
 @dataclass(frozen=True)
 class MachineJob:
-    """A job that hosts one kind of machine: reads `inbox`, writes `outputs`."""
+    """A job that hosts one kind of machine: reads `inputs`, writes `outputs`. What an idle machine needs is done by `function`."""
 
     name: str
-    inbox: str
+    inputs: tuple[str, ...]
     outputs: tuple[str, ...]
-    make_host: Callable[[VenueClock, int], Host]
+    make_host: Callable[[Venue], Host]
+    function: type[MachineFunction] = MachineFunction
 
     def build(self, records: KeyedStream, venue: Venue) -> DataStream:
-        """Turn the inbox's records into rows of output records."""
-        clock, shards, make_host = venue.clock, venue.shards, self.make_host
-        function = MachineFunction(lambda: make_host(clock, shards), venue.name, self.inbox, clock == "live")
+        """Turn the inputs' records into rows of output records."""
+        make_host = self.make_host
+        function = self.function(lambda: make_host(venue), venue.name, self.inputs[0], venue.clock == "live")
         return records.process(function, OUTPUT).name(self.name).uid(self.name)
 
     def run(self, venue: Venue) -> None:
         """Connect the job to Kafka and submit it."""
         env, tables = environments(f"{self.name}-{venue.name}")
-        group = f"{venue.name}-{self.name}"
-        records = read_keyed(tables, venue.servers, topic_name(venue.name, self.inbox), group)
-        topics = [topic_name(venue.name, topic) for topic in self.outputs]
-        write(tables, venue.servers, topics, self.build(records, venue))
+        inputs = [topic_name(venue.name, topic) for topic in self.inputs]
+        records = read_keyed(tables, venue.servers, inputs, f"{venue.name}-{self.name}")
+        outputs = [topic_name(venue.name, topic) for topic in self.outputs]
+        write(tables, venue.servers, outputs, self.build(records, venue))
         env.execute(f"{self.name}-{venue.name}")
 
 
 def parse_venue(job: str, arguments: Sequence[str] | None = None) -> Venue:
-    """Read a job's program arguments."""
+    """Read a job's program arguments, which all jobs have in common."""
     parser = argparse.ArgumentParser(
         prog=f"flink run -pym flink_jobs.{job}",
         epilog=f"example: flink run -pym flink_jobs.{job} --bootstrap-servers localhost:9092 --venue replay --clock replay",
@@ -63,8 +70,19 @@ def parse_venue(job: str, arguments: Sequence[str] | None = None) -> Venue:
         "--clock", choices=("live", "replay"), required=True, help="whose time counts: the broker's or the data's"
     )
     parser.add_argument("--account-shards", type=int, default=16, help="fixed for the life of a venue (default 16)")
+    parser.add_argument(
+        "--lateness-ms",
+        type=int,
+        default=LATENESS_MS,
+        help=f"how much older than the newest a trade or bar may be and still count (default {LATENESS_MS})",
+    )
+    parser.add_argument("--models", default="", help="folder of forecast models (default: the one that comes with it)")
     given = parser.parse_args(arguments)
     topic_name(given.venue, "")
     if given.account_shards < 1:
         parser.error("--account-shards must be 1 or more")
-    return Venue(given.bootstrap_servers, given.venue, given.clock, given.account_shards)
+    if not 0 <= given.lateness_ms <= LATENESS_MS_MAX:
+        parser.error(f"--lateness-ms must be 0 to {LATENESS_MS_MAX}")
+    return Venue(
+        given.bootstrap_servers, given.venue, given.clock, given.account_shards, given.lateness_ms, given.models
+    )

@@ -2,7 +2,7 @@
 
 Theory of operation: PyFlink's `key_by` and its Kafka classes put Python operators, or an unkeyed sink, around each
 record. Flink's SQL connector does the same in Java: the source reads key and value as raw text and puts the record's
-position and append time in front of the value; the key is taken from the row in Java; the sink takes (topic, key, value)
+topic, position and append time in front of the value; the key is taken from the row in Java; the sink takes (topic, key, value)
 rows. Text is Latin-1 on the way in, so that bytes which are no UTF-8 arrive as they are.
 
 The keyed stream is made through PyFlink's private API; this is the one place, and `tests/flink_jobs` runs it.
@@ -25,11 +25,11 @@ from exchange.topics import RECORD_BYTES_MAX
 OUTPUT = Types.ROW_NAMED(["topic", "k", "v"], [Types.STRING(), Types.STRING(), Types.STRING()])
 
 _SOURCE = """
-CREATE TEMPORARY TABLE source_records (
-  k STRING, v STRING,
+CREATE TEMPORARY TABLE {table} (
+  k STRING, v STRING, `topic` STRING METADATA VIRTUAL,
   `partition` INT METADATA VIRTUAL, `offset` BIGINT METADATA VIRTUAL, `timestamp` TIMESTAMP_LTZ(3) METADATA VIRTUAL
 ) WITH (
-  'connector' = 'kafka', 'topic' = '{topic}', 'properties.bootstrap.servers' = '{servers}',
+  'connector' = 'kafka', 'topic' = '{topics}', 'properties.bootstrap.servers' = '{servers}',
   'properties.group.id' = '{group}', 'scan.startup.mode' = 'earliest-offset',
   'properties.client.id.prefix' = '{group}',
   'key.format' = 'raw', 'key.fields' = 'k', 'key.raw.charset' = 'ISO-8859-1',
@@ -37,11 +37,11 @@ CREATE TEMPORARY TABLE source_records (
 )"""
 
 _HEADED = """
-SELECT COALESCE(k, '') AS k,
-  CONCAT(CAST(`partition` AS STRING), ' ', CAST(`offset` AS STRING), ' ',
+SELECT {key} AS k,
+  CONCAT(`topic`, ' ', CAST(`partition` AS STRING), ' ', CAST(`offset` AS STRING), ' ',
     CAST(EXTRACT(EPOCH FROM `timestamp`) * 1000 + MOD(EXTRACT(MILLISECOND FROM `timestamp`), 1000) AS STRING),
     ' ', COALESCE(v, '')) AS v
-FROM source_records"""
+FROM {table}"""
 
 _SINK = """
 CREATE TEMPORARY TABLE sink_records (topic STRING METADATA, k STRING, v STRING) WITH (
@@ -74,16 +74,29 @@ def keyed(stream: DataStream) -> KeyedStream:
     return KeyedStream(stream._j_data_stream.keyBy(selector, key_type), Types.STRING(), stream)  # noqa: SLF001
 
 
-def read_keyed(tables: StreamTableEnvironment, servers: str, topic: str, group: str) -> KeyedStream:
-    """Read a topic from its beginning, or from the state restored, as texts for `to_record`, keyed by record key."""
-    tables.execute_sql(_SOURCE.format(topic=topic, servers=servers, group=group))
-    rows = tables.to_append_stream(tables.sql_query(_HEADED), Types.ROW([Types.STRING(), Types.STRING()]))
-    return keyed(rows)
+def read_rows(
+    tables: StreamTableEnvironment, servers: str, topics: Iterable[str], group: str, *, key: str | None = None
+) -> DataStream:
+    """Read topics from their beginning, or from the state restored, as rows of key and text for `to_record`.
+
+    The keys are the records', or `key` for all. A job that reads several times names its groups differently.
+    """
+    table = group.replace("-", "_") + "_records"
+    tables.execute_sql(_SOURCE.format(table=table, topics=";".join(topics), servers=servers, group=group))
+    query = _HEADED.format(table=table, key="COALESCE(k, '')" if key is None else f"'{key}'")
+    return tables.to_append_stream(tables.sql_query(query), Types.ROW([Types.STRING(), Types.STRING()]))
 
 
-def to_record(topic: str, key: str, text: str) -> Record:
-    """Read back a record of `topic` from the text that `read_keyed` made of it."""
-    partition, offset, time_ms, value = text.split(" ", 3)
+def read_keyed(
+    tables: StreamTableEnvironment, servers: str, topics: Iterable[str], group: str, *, key: str | None = None
+) -> KeyedStream:
+    """Read topics as `read_rows` does, keyed."""
+    return keyed(read_rows(tables, servers, topics, group, key=key))
+
+
+def to_record(key: str, text: str) -> Record:
+    """Read back a record from the text that `read_keyed` made of it."""
+    topic, partition, offset, time_ms, value = text.split(" ", 4)
     return Record(topic, int(partition), int(offset), int(time_ms), key, value.encode("latin-1"))
 
 

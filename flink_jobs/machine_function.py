@@ -1,8 +1,9 @@
-"""The one Flink operator of the exchange: hosts a machine per key."""
+"""The Flink operators of the exchange: each hosts a machine per key."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Callable, Iterable, Iterator
 
 from pyflink.common import Row
 from pyflink.common.typeinfo import Types
@@ -14,9 +15,13 @@ from exchange.messages import Tick
 from exchange.packets import encode
 from exchange.topics import topic_name
 from flink_jobs.kafka_streams import to_record
+from udfs.watch.host import ClosingHost
 
 TICK_DELAY_MS = 20
 """How long after a deadline an idle machine's tick is written, so that the tick's append time lies past it."""
+
+IDLE_S = 1.0
+"""A key that has heard nothing for so long is idle."""
 
 
 class MachineFunction(KeyedProcessFunction):
@@ -42,16 +47,12 @@ class MachineFunction(KeyedProcessFunction):
 
     def process_element(self, value: str, ctx: KeyedProcessFunction.Context) -> Iterator[Row]:
         """Apply one record."""
-        record = to_record(self._topic, ctx.get_current_key(), value)
+        record = to_record(ctx.get_current_key(), value)
         outcome = self._host.process(record, self._load)
         self._store(outcome)
         if self._ticking and outcome.deadline_ms is not None:
             self._set_timer(record.key, outcome.deadline_ms, ctx)
-        for topic, key, packet in outcome.records:
-            name = self._names.get(topic)
-            if name is None:
-                name = self._names[topic] = topic_name(self._venue, topic)
-            yield Row(name, key, packet.decode())
+        return self._rows(outcome.records)
 
     def on_timer(self, timestamp: int, ctx: KeyedProcessFunction.OnTimerContext) -> Iterator[Row]:
         """Write a tick to the key's inbox."""
@@ -63,6 +64,13 @@ class MachineFunction(KeyedProcessFunction):
     def close(self) -> None:
         """Let go of the working forms: this process may go on with another job."""
         self._host.close()
+
+    def _rows(self, records: Iterable[tuple[str, str, bytes]]) -> Iterator[Row]:
+        for topic, key, packet in records:
+            name = self._names.get(topic)
+            if name is None:
+                name = self._names[topic] = topic_name(self._venue, topic)
+            yield Row(name, key, packet.decode())
 
     def _load(self) -> dict[str, str]:
         return dict(self._entries.items())
@@ -82,3 +90,37 @@ class MachineFunction(KeyedProcessFunction):
         if pending is None or at < pending:
             self._timers[key] = at
             service.register_processing_time_timer(at)
+
+
+class ClosingFunction(MachineFunction):
+    """Hosts machines of market analysis: with `ticking`, what the wall's clock has ended is told once the key is idle.
+
+    That changes no state, and what is told are facts that replace each other, so nothing depends on when the timer fires.
+    """
+
+    _host: ClosingHost
+
+    def open(self, runtime_context: RuntimeContext) -> None:
+        """Make the working forms' place and the state."""
+        super().open(runtime_context)
+        self._heard_s: dict[str, float] = {}
+
+    def process_element(self, value: str, ctx: KeyedProcessFunction.Context) -> Iterator[Row]:
+        """Apply one record."""
+        if self._ticking:
+            self._heard_s[ctx.get_current_key()] = time.monotonic()
+        return super().process_element(value, ctx)
+
+    def on_timer(self, timestamp: int, ctx: KeyedProcessFunction.OnTimerContext) -> Iterator[Row]:
+        """Tell what has ended, unless records are still coming in: then it is the log's to say."""
+        key = ctx.get_current_key()
+        if self._timers.get(key, timestamp) != timestamp:
+            return iter(())  # an earlier one has been set since
+        self._timers.pop(key, None)
+        if time.monotonic() - self._heard_s.get(key, 0.0) < IDLE_S:
+            self._set_timer(key, timestamp + int(IDLE_S * 1_000), ctx)
+            return iter(())
+        outcome = self._host.closing(key, self._load, timestamp)
+        if outcome.deadline_ms is not None:
+            self._set_timer(key, outcome.deadline_ms, ctx)
+        return self._rows(outcome.records)

@@ -6,7 +6,7 @@ from flink_jobs.job import MachineJob, parse_venue
 
 JOB = MachineJob(
     "matching",
-    topics.BOOK_INBOX,
+    (topics.BOOK_INBOX,),
     (
         topics.TRADES,
         topics.BOOK_DELTAS,
@@ -16,7 +16,7 @@ JOB = MachineJob(
         topics.BOOK_INBOX,
         topics.DEAD_LETTERS,
     ),
-    book_host,
+    lambda venue: book_host(venue.clock, venue.shards),
 )
 build = JOB.build
 

@@ -8,6 +8,7 @@ from typing import Any, get_args
 
 import msgspec
 
+from exchange import analysis as a
 from exchange import messages as m
 from exchange import topics
 from exchange.instruments import Instrument, Rules
@@ -24,10 +25,22 @@ CARRIED: dict[str, tuple[Any, ...]] = {
     topics.BOOK_DELTAS: get_args(m.BookEvent),
     topics.BOOK_SNAPSHOTS: (m.BookSnapshot,),
     topics.BOOK_ORDERS: (m.OrderDelta,),
-    topics.MARKET_DATA: (m.Bar,),
+    topics.MARKET_DATA: (m.Bar, *get_args(a.MarketData), m.Resume),
+    topics.CANDLES: (a.Candle,),
+    topics.INDICATORS: (a.Indicators,),
+    topics.AVERAGES: (a.WindowAverage,),
+    topics.PROFITS: (a.WindowProfit,),
+    topics.LEADERS: (a.ProfitLeader,),
+    topics.SUMMARIES: (a.SymbolSummary,),
+    topics.RANKINGS: (a.MarketSummary,),
+    topics.LATE_DATA: (a.LateData,),
+    topics.SIGNALS: (a.Signal,),
+    topics.SCORES: (a.SignalOutcome, a.RuleScore),
+    topics.ALERT_RULES: (a.SetAlert, a.RemoveAlert),
+    topics.ALERTS: (a.Alert,),
     topics.DEAD_LETTERS: (m.DeadLetter,),
 }
-PARTS = (m.Conditions, m.Leg, m.Limits, m.FeeTier, Instrument, Rules)
+PARTS = (m.Conditions, m.Leg, m.Limits, m.FeeTier, Instrument, Rules, a.Totals, a.Ranked, *get_args(a.Condition))
 """What messages are made of that are no messages themselves."""
 CLOSED = ("RejectReason", "CancelReason")
 """Closed lists that are too long for a table."""
@@ -35,8 +48,9 @@ CLOSED = ("RejectReason", "CancelReason")
 
 def kinds() -> list[Any]:
     """Return all message types, in the order of their definition."""
-    found = [kind for kind in vars(m).values() if inspect.isclass(kind) and issubclass(kind, m.Message)]
-    return [kind for kind in found if kind is not m.Message]
+    named = [*vars(m).values(), *vars(a).values()]
+    found = [kind for kind in named if inspect.isclass(kind) and issubclass(kind, m.Message)]
+    return [kind for kind in dict.fromkeys(found) if kind is not m.Message]
 
 
 def tables() -> str:
@@ -65,7 +79,7 @@ def _table(kind: Any) -> list[str]:
     return [*rows, ""]
 
 
-def describe(kind: Any) -> str:  # noqa: C901, PLR0911
+def describe(kind: Any) -> str:  # noqa: C901, PLR0911, PLR0912
     """Say in a few words what a field holds."""
     inspected = msgspec.inspect
     if isinstance(kind, inspected.Metadata):
@@ -75,6 +89,14 @@ def describe(kind: Any) -> str:  # noqa: C901, PLR0911
             return "integer"
         most = kind.lt - 1 if kind.lt is not None else kind.le
         return f"integer, {kind.ge:,} to {most:,}" if most is not None else f"integer, from {kind.ge}"
+    if isinstance(kind, inspected.FloatType):
+        return (
+            "number"
+            if kind.ge is None and kind.gt is None
+            else f"number, {kind.ge if kind.gt is None else kind.gt:g} to {kind.le:g}"
+        )
+    if isinstance(kind, inspected.DictType):
+        return f"object: {describe(kind.value_type)} by name"
     if isinstance(kind, inspected.BoolType):
         return "true or false"
     if isinstance(kind, inspected.StrType):

@@ -14,12 +14,14 @@ ROOT = Path(__file__).parent.parent
 OURS = {"exchange", "flink_jobs", "gateway", "generator", "openbell", "replay", "udfs", "wire"}
 MAY_IMPORT = {
     "exchange": {"msgspec"},
-    "udfs": {"exchange", "pyflink"},
+    "udfs": {"exchange", "msgspec", "pyflink"},
     "wire": {"exchange", "kafka"},
     "flink_jobs": {"exchange", "udfs", "pyflink"},
     "gateway": {
         "exchange",
         "wire",
+        "aiosmtplib",
+        "httpx",
         "jinja2",
         "kafka",
         "litestar",
@@ -31,7 +33,7 @@ MAY_IMPORT = {
         "uvloop",
     },
     "generator": {"exchange", "wire", "kafka"},
-    "replay": {"exchange", "udfs", "wire", "bokeh_sampledata", "kafka", "msgspec", "pyarrow"},
+    "replay": {"exchange", "udfs", "wire", "bokeh_sampledata", "kafka", "msgspec", "numpy", "pyarrow", "sklearn"},
 }
 PRESENT = sorted(name for name in OURS if (ROOT / name / "__init__.py").exists())
 

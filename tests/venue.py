@@ -20,7 +20,7 @@ from exchange.instruments import Instrument
 from openbell.settings import variable
 from openbell.stack import Stack
 from openbell.stack import topics as broker
-from openbell.stack.jobs import JOBS, Jobs
+from openbell.stack.jobs import EXCHANGE, Jobs
 from openbell.supervise.processes import wait_until
 from wire.errors import WireError
 from wire.reader import Reader, fresh
@@ -50,11 +50,11 @@ class Venue:
 
     # Jobs
 
-    def start(self) -> None:
-        """Submit both jobs."""
-        for name in JOBS:
+    def start(self, *jobs: str) -> None:
+        """Submit jobs: those of the exchange, unless others are named."""
+        for name in jobs or EXCHANGE:
             self.jobs.submit(name)
-        for name in JOBS:
+        for name in jobs or EXCHANGE:
             self.jobs.wait_running(name, 180)
 
     def restart(self, name: str, parallelism: int) -> None:
@@ -69,9 +69,9 @@ class Venue:
         service = self.jobs.status(name).task_managers[0]
         os.kill(self.stack.pid(service), 9)
 
-    def end(self) -> None:
-        """Cancel both jobs."""
-        for name in JOBS:
+    def end(self, *jobs: str) -> None:
+        """Cancel jobs: those of the exchange, unless others are named."""
+        for name in jobs or EXCHANGE:
             self.jobs.cancel(name)
 
     # Commands in
@@ -171,7 +171,7 @@ class Venue:
 class OpenVenue(Protocol):
     """Opens a venue and starts its jobs; they are cancelled at the end of the test."""
 
-    def __call__(self, clock: VenueClock) -> Venue: ...
+    def __call__(self, clock: VenueClock, *jobs: str) -> Venue: ...
 
 
 def _total(reader: Reader) -> int:

@@ -204,6 +204,19 @@ def test_a_dead_letter_of_a_good_record_is_named() -> None:
     assert "is no dead letter" in found(log).reason
 
 
+def test_alerts_that_were_not_delivered_are_no_flaw_and_each_counts_once() -> None:
+    log = whole()
+    before = verdict(log)
+    place: dict[str, Any] = {"topic": "v.alerts", "partition": 0, "offset": 3, "key": "ann", "raw": b""}
+    for channel in ("email", "webhook", "webhook"):
+        letter = m.DeadLetter(reason="UNDELIVERED", detail=f"{channel} 1: no answer", **place)
+        log.append(topics.DEAD_LETTERS, "ann", encode(letter))
+    result = verdict(log)
+    assert result.ok
+    assert result.dead_letters - before.dead_letters == {"UNDELIVERED": 2}
+    assert result.repeats[topics.DEAD_LETTERS] == before.repeats[topics.DEAD_LETTERS] + 1
+
+
 def test_a_venue_that_runs_under_another_clock_is_not_the_same_venue() -> None:
     log = whole()
     log.clock = "replay"

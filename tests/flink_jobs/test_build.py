@@ -33,22 +33,23 @@ def run_on_flink(job: MachineJob, texts: list[tuple[str, str]]) -> list[tuple[st
         return [(row[0], row[1], row[2]) for row in collected]
 
 
-def run_purely(host: Host, inbox: str, texts: list[tuple[str, str]]) -> list[tuple[str, str, str]]:
+def run_purely(host: Host, texts: list[tuple[str, str]]) -> list[tuple[str, str, str]]:
     """Return the same rows by the host alone, without Flink."""
     stored: dict[str, dict[str, str]] = defaultdict(dict)
     rows = []
     for key, text in texts:
-        record: Record = to_record(f"test.{inbox}", key, text)
+        record: Record = to_record(key, text)
         outcome = host.process(record, lambda key=key: stored[key])
         stored[key].update({name: value for name, value in outcome.changes.items() if value is not None})
         rows += [(f"test.{topic}", key, packet.decode()) for topic, key, packet in outcome.records]
     return rows
 
 
-def headed(*records: tuple[str, bytes]) -> list[tuple[str, str]]:
-    """Put positions and times in front of values, as the source does."""
+def headed(topic: str, *records: tuple[str, bytes]) -> list[tuple[str, str]]:
+    """Put topic, positions and times in front of values, as the source does."""
     return [
-        (key, f"0 {offset} {1_000 + offset} {value.decode('latin-1')}") for offset, (key, value) in enumerate(records)
+        (key, f"test.{topic} 0 {offset} {1_000 + offset} {value.decode('latin-1')}")
+        for offset, (key, value) in enumerate(records)
     ]
 
 
@@ -61,6 +62,7 @@ def order(symbol: str, seq: int, side: m.Side, price: int, quantity: int) -> m.E
 
 def test_matching_on_flink_equals_the_books_alone():
     texts = headed(
+        topics.BOOK_INBOX,
         ("AAPLUSD", encode(m.ListInstrument(key="AAPLUSD", instrument=APPLE))),
         ("IBMUSD", encode(m.ListInstrument(key="IBMUSD", instrument=IBM))),
         ("AAPLUSD", encode([order("AAPLUSD", seq, "sell", 100 + seq % 3, 5) for seq in range(1, 40)])),
@@ -71,7 +73,7 @@ def test_matching_on_flink_equals_the_books_alone():
         ("", b""),
     )
     rows = run_on_flink(matching.JOB, texts)
-    assert rows == run_purely(book_host("replay", 4), topics.BOOK_INBOX, texts)
+    assert rows == run_purely(book_host("replay", 4), texts)
     assert {row[0] for row in rows} == {
         "test.trades",
         "test.book-deltas",
@@ -87,6 +89,7 @@ def test_accounts_on_flink_equal_the_shards_alone():
     common = {"account": "alice", "created_ms": 1_000}
     place = m.PlaceOrder(request_id="p", symbol="AAPLUSD", side="buy", price=100, quantity=5, **common)
     texts = headed(
+        topics.ACCOUNT_INBOX,
         (shard, encode(m.ListInstrument(key=shard, instrument=APPLE))),
         (shard, encode([m.OpenAccount(request_id="o", **common)])),
         (shard, encode([m.Deposit(request_id="d", asset="USD", amount=600, **common), place, place])),
@@ -94,7 +97,7 @@ def test_accounts_on_flink_equal_the_shards_alone():
         (shard, encode(m.CancelOrder(request_id="c", order_request_id="p", **common))),
     )
     rows = run_on_flink(accounts.JOB, texts)
-    assert rows == run_purely(accounts_host("replay", 4), topics.ACCOUNT_INBOX, texts)
+    assert rows == run_purely(accounts_host("replay", 4), texts)
     assert [row[0] for row in rows if row[0] == "test.book-inbox"] == ["test.book-inbox"] * 2, (
         "the order and its cancel"
     )

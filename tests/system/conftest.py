@@ -24,14 +24,14 @@ _numbers = count(1)
 
 @pytest.fixture
 def open_venue(bare_stack: Stack) -> Iterator[OpenVenue]:
-    opened: list[Venue] = []
+    opened: list[tuple[Venue, tuple[str, ...]]] = []
 
-    def opening(clock: VenueClock) -> Venue:
+    def opening(clock: VenueClock, *jobs: str) -> Venue:
         venue = Venue(bare_stack, f"test-{next(_numbers)}", clock)
-        opened.append(venue)
-        venue.start()
+        opened.append((venue, jobs))
+        venue.start(*jobs)
         return venue
 
     yield opening
-    for venue in opened:
-        venue.end()
+    for venue, jobs in opened:
+        venue.end(*jobs)
