@@ -25,6 +25,7 @@ from exchange.messages import (
     Phase,
     PhaseChanged,
     RequestRejected,
+    Resume,
     TradeBusted,
     shard_of,
 )
@@ -112,6 +113,9 @@ class Operator:
         """
         for symbol, own in commands.items():
             self._send(topics.BOOK_INBOX, symbol, own)
+            for command in own:
+                if isinstance(command, Resume):  # what is computed of the symbol may have stopped itself, too
+                    self._send(topics.MARKET_DATA, symbol, [command])
         self._writer.flush()
         if shows is not None:
             self._wait(shows, f"the book of {', '.join(commands)} has not shown it")

@@ -49,10 +49,15 @@ def read_bars(bootstrap_servers: str, venue: str) -> dict[str, list[Bar]]:
         seen = Inbound()
         for record in reader.to_end():
             with suppress(InvalidPacket):
-                for bar in fresh(seen, [record], decode_market_data):
+                for bar in fresh(seen, [record], _bars):
                     if bar.source == SOURCE:
                         bars.setdefault(bar.symbol, []).append(bar)
     return bars
+
+
+def _bars(raw: bytes) -> list[Bar]:
+    """Return a packet's replayed bars; market data from outside, which is not numbered, is none of them."""
+    return [message for message in decode_market_data(raw) if isinstance(message, Bar)]
 
 
 def note_commands(history: History, messages: Iterable[object], accounts: Paper) -> None:

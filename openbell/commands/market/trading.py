@@ -140,7 +140,7 @@ def release(
     bootstrap_servers: str | None = BOOTSTRAP_SERVERS,
     venue: str | None = VENUE,
 ) -> None:
-    """Let a book or an account shard go on that stopped itself, as a message would have broken an invariant (HALTED).
+    """Let a book (and what is computed of its symbol) or an account shard go on that stopped itself, as a message would have broken an invariant (HALTED).
 
     The dead letter BROKEN_INVARIANT names the message; find out why before this. What came meanwhile has been refused.
     """
