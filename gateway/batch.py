@@ -1,6 +1,6 @@
 """What a batch of records changes in the views, and the Redis commands that bring them up to date with it.
 
-Theory of operation: while records are folded, a batch notes what they touch; `commands` then gives, once for each touched thing, what
+Theory of operation: while records are folded, a batch notes what they touch; `changes` then gives, once for each touched thing, what
 writes its new state. So a batch costs Redis what it changes, not what it holds.
 """
 
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass, field
-from typing import Any, Final, TypeAlias
+from typing import Any, Final
 
 import msgspec
 
@@ -17,29 +17,20 @@ from exchange.candles import Candle
 from exchange.channel import Inbound
 from exchange.statement import OrderLine
 from exchange.views import MarketView
+from gateway.analytics import Facts
+from gateway.commands import FIRST, MARK, PRUNE, Command
 from gateway.keys import (
-    CANDLES_MAX,
     ENDED_MAX,
     REQUESTS_MAX,
-    SPANS,
     TOP_LEVELS,
     TRADES_MAX,
     BalanceRow,
-    CandleRow,
+    DayRow,
     GenerationKeys,
     ListingRow,
     MarketRow,
     TradeRow,
 )
-
-Command: TypeAlias = tuple[Any, ...]
-
-PRUNE: Final = "PRUNE"
-FIRST: Final = "FIRST"
-MARK: Final = "MARK"
-"""Not commands of Redis but of `store`. PRUNE list length hash...: cut a list, and delete what is cut off from hashes, too.
-FIRST hash list field value: set a field that is not there, and put its name on a list.
-MARK hash field holder...: set a field to 1 if one of the other hashes has it."""
 
 PART: Final = 1_000
 """Greatest number of arguments of one command: Lua's stack holds some thousands."""
@@ -67,7 +58,7 @@ class Batch:
     moved: set[tuple[str, int]] = field(default_factory=set)
     listed: dict[tuple[str, int], ListingRow] = field(default_factory=dict)
     anew: set[str] = field(default_factory=set)
-    """Symbols whose trades and candles start anew."""
+    """Symbols whose trades start anew."""
     traded: defaultdict[str, list[TradeRow]] = field(default_factory=lambda: defaultdict(list))
     waited: set[str] = field(default_factory=set)
     """Symbols whose waiting trades are others now."""
@@ -75,7 +66,6 @@ class Batch:
     levels: defaultdict[str, dict[tuple[str, int], int]] = field(default_factory=_dicts)
     replaced: set[str] = field(default_factory=set)
     """Symbols whose whole book is another now."""
-    candled: dict[tuple[str, str, int], Candle] = field(default_factory=dict)
     balances: defaultdict[str, dict[str, BalanceRow]] = field(default_factory=_dicts)
     orders: defaultdict[str, dict[int, OrderLine]] = field(default_factory=_dicts)
     busted_orders: defaultdict[str, set[int]] = field(default_factory=lambda: defaultdict(set))
@@ -83,28 +73,21 @@ class Batch:
     cancels: defaultdict[str, dict[str, bytes]] = field(default_factory=_dicts)
     """Outcomes of requests that are told only if no other one is."""
     repeats: defaultdict[str, dict[str, tuple[bytes, bool]]] = field(default_factory=_dicts)
+    facts: Facts = field(default_factory=Facts)
 
     def start_anew(self, symbol: str) -> None:
-        """Let a symbol have neither trades nor candles."""
+        """Let a symbol have no trades."""
         self.anew.add(symbol)
         self.traded.pop(symbol, None)
-        self.candled = {key: candle for key, candle in self.candled.items() if key[0] != symbol}
 
     def changes(self, keys: GenerationKeys, markets: dict[str, MarketView]) -> Changes:
         """Return what has changed but the position in the topics."""
         commands: list[Command] = []
         rows = [part for (symbol, version), row in self.listed.items() for part in (f"{symbol} {version}", encode(row))]
         commands += [("HSET", keys.listings, *some) for some in _parts(rows)]
-        for symbol in self.anew:
-            commands += [("DEL", keys.trades(symbol)), *(("DEL", keys.candles(symbol, span)) for span in SPANS)]
+        commands += [("DEL", keys.trades(symbol)) for symbol in self.anew]
         for symbol in self.levels:
             self._market(markets[symbol], keys, commands)
-        for (symbol, span, start_ms), candle in self.candled.items():
-            key = keys.candles(symbol, span)
-            commands.append(("ZREMRANGEBYSCORE", key, start_ms, start_ms))
-            commands.append(("ZADD", key, start_ms, encode(candle_row(candle))))
-        for symbol, span in {(symbol, span) for symbol, span, _ in self.candled}:
-            commands.append(("ZREMRANGEBYRANK", keys.candles(symbol, span), 0, -CANDLES_MAX - 1))
         accounts = {
             **self.balances,
             **self.orders,
@@ -115,7 +98,9 @@ class Batch:
         }
         for account in accounts:
             self._account(account, keys, commands)
-        return Changes(commands, sorted(self.levels), sorted(accounts))
+        commands += self.facts.commands(keys)
+        symbols, told = self.facts.symbols.union(self.levels), self.facts.accounts.union(accounts)
+        return Changes(commands, sorted(symbols), sorted(told))
 
     def _market(self, view: MarketView, keys: GenerationKeys, commands: list[Command]) -> None:
         symbol = view.symbol
@@ -218,7 +203,7 @@ def market_row(view: MarketView) -> MarketRow:
         deltas=view.deltas,
         trades=view.trades,
         time_ms=view.time_ms,
-        day=candle_row(view.day) if view.day else None,
+        day=_day_row(view.day) if view.day else None,
         previous_close=view.previous_close,
         bids=view.book.bids.top(TOP_LEVELS),
         asks=view.book.asks.top(TOP_LEVELS),
@@ -233,9 +218,8 @@ def market_row(view: MarketView) -> MarketRow:
     )
 
 
-def candle_row(candle: Candle) -> CandleRow:
-    """Return what is stored of a candle."""
-    return CandleRow(candle.start_ms, candle.open, candle.high, candle.low, candle.close, candle.volume, candle.trades)
+def _day_row(day: Candle) -> DayRow:
+    return DayRow(day.start_ms, day.open, day.high, day.low, day.close, day.volume, day.trades)
 
 
 def _parts(values: list[Any]) -> list[list[Any]]:

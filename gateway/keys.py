@@ -2,29 +2,48 @@
 
 All views of one generation stand under its own prefix, so that a rebuild fills a new one while readers go on with the old.
 Values are JSON arrays of integers and short texts: ticks, lots and minor units, as in the log.
+
+What is computed of a market (`exchange.analysis`) is kept with its rank: of two with one name, the one with the greater rank holds.
 """
 
 from __future__ import annotations
 
-from typing import Final
+from functools import lru_cache
+from typing import Final, TypeAlias
+from urllib.parse import quote
 
 import msgspec
 
 from exchange.instruments import Instrument, Rules
 from exchange.messages import Phase
 
-FORMAT: Final = 2
+FORMAT: Final = 3
 """Raise it when the form of the views changes: a projector that finds another one rebuilds them."""
 
 TOP_LEVELS: Final = 200
 """How many prices a side can be shown; all of them are in hashes, which only the projector reads."""
 TRADES_MAX: Final = 1_000
-CANDLES_MAX: Final = 5_000
 ENDED_MAX: Final = 1_000
 REQUESTS_MAX: Final = 5_000
-"""How many of the newest are kept: trades a symbol, candles a symbol and span, ended orders and requests an account."""
+"""How many of the newest are kept: trades a symbol, ended orders and requests an account."""
+CANDLES_MAX: Final = 5_000
+SECONDS_MAX: Final = 1_800
+"""How many of a symbol's newest candles are kept of each span, and of the shortest."""
+INDICATORS_MAX: Final = 501
+WINDOWS_MAX: Final = 500
+LEADERS_MAX: Final = 100
+LATE_MAX: Final = 100
+SIGNALS_MAX: Final = 200
+OUTCOMES_MAX: Final = 3 * SIGNALS_MAX
+ALERTS_MAX: Final = 200
+"""How many of the newest are kept: indicators a series (the open bar's and 500 of closed ones), averages and profits a symbol and method,
+leaders a method, late data, signals and their outcomes (at three horizons) a symbol, alerts an account."""
+SYMBOLS_MAX: Final = 100_000
+SERIES_MAX: Final = 256
+SCORES_MAX: Final = 5_000
+"""How many symbols may have a summary, and how many series and scores a symbol may have; the jobs have bounds of their own, far below."""
 
-SPANS: Final = {"1m": 60_000, "5m": 300_000, "15m": 900_000, "1h": 3_600_000, "1d": 86_400_000}
+SPANS: Final = {"1s": 1_000, "1m": 60_000, "5m": 300_000, "15m": 900_000, "1h": 3_600_000, "1d": 86_400_000}
 
 
 class Keys:
@@ -80,6 +99,80 @@ class GenerationKeys:
         """Sorted set: `CandleRow` by start."""
         return f"{self.prefix}candles:{symbol}:{span}"
 
+    def series(self, symbol: str) -> str:
+        """Hash: by source and span, the ranked newest indicators; a greater start outranks any version."""
+        return f"{self.prefix}series:{symbol}"
+
+    def indicators(self, symbol: str, source: str, span_ms: int) -> str:
+        """Sorted set: Ranked `Indicators` by start."""
+        return f"{self.prefix}indicators:{_quoted(symbol)}:{_quoted(source)}:{span_ms}"
+
+    def averages(self, symbol: str, method: str) -> str:
+        """Sorted set: Ranked `WindowAverage` by end."""
+        return f"{self.prefix}averages:{symbol}:{method}"
+
+    def profits(self, symbol: str, method: str) -> str:
+        """Sorted set: Ranked `WindowProfit` by end."""
+        return f"{self.prefix}profits:{symbol}:{method}"
+
+    def leaders(self, method: str) -> str:
+        """Sorted set: Ranked `ProfitLeader` by end."""
+        return f"{self.prefix}leaders:{method}"
+
+    @property
+    def summaries(self) -> str:
+        """Hash: ranked `SymbolSummary` by symbol."""
+        return f"{self.prefix}summaries"
+
+    @property
+    def rankings(self) -> str:
+        """The last `MarketSummary`."""
+        return f"{self.prefix}rankings"
+
+    def late(self, symbol: str) -> str:
+        """Hash: `LateData` by its name."""
+        return f"{self.prefix}late:{symbol}"
+
+    def late_ids(self, symbol: str) -> str:
+        """List: names of late data, the last told first."""
+        return f"{self.prefix}late-ids:{symbol}"
+
+    def late_counts(self, symbol: str) -> str:
+        """Hash: by source, the ranked `LateData` that counts the most."""
+        return f"{self.prefix}late-counts:{symbol}"
+
+    def signals(self, symbol: str) -> str:
+        """Hash: `Signal` by its name."""
+        return f"{self.prefix}signals:{symbol}"
+
+    def signal_ids(self, symbol: str) -> str:
+        """List: names of signals, the last said first."""
+        return f"{self.prefix}signal-ids:{symbol}"
+
+    def signal_outcomes(self, symbol: str) -> str:
+        """Hash: `SignalOutcome` by its name."""
+        return f"{self.prefix}signal-outcomes:{symbol}"
+
+    def signal_outcome_ids(self, symbol: str) -> str:
+        """List: names of outcomes of signals, the last told first."""
+        return f"{self.prefix}signal-outcome-ids:{symbol}"
+
+    def scores(self, symbol: str) -> str:
+        """Hash: ranked `RuleScore` by source, span, rule and horizon."""
+        return f"{self.prefix}scores:{symbol}"
+
+    def alerts(self, account: str) -> str:
+        """Hash: `Alert` by its name."""
+        return f"{self.prefix}alerts:{account}"
+
+    def alert_ids(self, account: str) -> str:
+        """List: names of alerts, the last told first."""
+        return f"{self.prefix}alert-ids:{account}"
+
+    def alert_count(self, account: str) -> str:
+        """How many alerts the account has been told of."""
+        return f"{self.prefix}alert-count:{account}"
+
     def balances(self, account: str) -> str:
         """Hash: `BalanceRow` by asset."""
         return f"{self.prefix}balances:{account}"
@@ -125,8 +218,26 @@ class Beat(msgspec.Struct, frozen=True):
     mismatches: int = 0
 
 
+Rank: TypeAlias = tuple[int, ...]
+"""What decides between two facts of one name: the first number, of equal ones the next, and so on; of equal ranks the later told holds.
+It stands at the head of what is kept, where the script that applies batches reads it."""
+
+
 class CandleRow(msgspec.Struct, array_like=True, frozen=True):
-    """A candle: milliseconds, ticks, lots and a number of trades."""
+    """A candle, ranked by listing, trades and whether it is closed: milliseconds, ticks and lots, and the sum of price times quantity."""
+
+    rank: tuple[int, int, int]
+    start_ms: int
+    open: int
+    high: int
+    low: int
+    close: int
+    volume: int
+    turnover: int
+
+
+class DayRow(msgspec.Struct, array_like=True, frozen=True):
+    """The day of a market: milliseconds, ticks, lots and a number of trades."""
 
     start_ms: int
     open: int
@@ -154,7 +265,7 @@ class MarketRow(msgspec.Struct, array_like=True, frozen=True):
     deltas: int
     trades: int
     time_ms: int
-    day: CandleRow | None
+    day: DayRow | None
     previous_close: int | None
     bids: list[tuple[int, int]]
     asks: list[tuple[int, int]]
@@ -186,3 +297,9 @@ class BalanceRow(msgspec.Struct, array_like=True, frozen=True):
     reserved: int
     owed: int
     seq: int
+
+
+@lru_cache(maxsize=100_000)
+def _quoted(name: str) -> str:
+    """Write a name that others have chosen such that no two make one key."""
+    return quote(name, safe="@")

@@ -6,15 +6,15 @@ a view says with `seq` how far the view was.
 
 from __future__ import annotations
 
-from typing import Any, Final, TypeVar, cast, get_args
+from typing import Final, get_args
 
-from litestar import Request, Router, get
+from litestar import Router, get
 
 from exchange.instruments import Instrument
 from exchange.money import UNITS_MAX
-from gateway import native_orders
+from gateway import analytics_native, native_alerts, native_orders
 from gateway.keys import TOP_LEVELS
-from gateway.problems import Problem
+from gateway.parameters import Asked, choice, known, number
 from gateway.services import Services
 from gateway.shown import BalanceShown, CandleShown, Depth, Freshness, Span, Summary, TradeShown
 
@@ -22,9 +22,7 @@ LEVELS: Final = (100, TOP_LEVELS)
 TRADES: Final = (100, 1_000)
 CANDLES: Final = (500, 1_000)
 """How many are returned unless asked for another number, and at most."""
-
-T = TypeVar("T")
-_Request = Request[Any, Any, Any]
+_SPANS: Final[dict[str, Span]] = {span: span for span in get_args(Span)}
 
 
 @get("/instruments")
@@ -43,30 +41,28 @@ async def markets(services: Services) -> list[Summary]:
 async def market(services: Services, symbol: str) -> Summary:
     """Return a symbol's summary."""
     shown = await services.views.market(symbol, services.settings.span, levels=1, trades=1, candles=1)
-    return _known(shown).summary
+    return known(shown).summary
 
 
 @get("/depth/{symbol:str}")
-async def depth(request: _Request, services: Services, symbol: str) -> Depth:
+async def depth(request: Asked, services: Services, symbol: str) -> Depth:
     """Return the best prices of a symbol's book."""
-    return _known(await services.views.depth(symbol, _number(request, "levels", *LEVELS)))
+    return known(await services.views.depth(symbol, number(request, "levels", *LEVELS)))
 
 
 @get("/trades/{symbol:str}")
-async def trades(request: _Request, services: Services, symbol: str) -> list[TradeShown]:
+async def trades(request: Asked, services: Services, symbol: str) -> list[TradeShown]:
     """Return a symbol's trades, newest first."""
-    limit = _number(request, "limit", *TRADES)
-    return _known(await services.views.trades(symbol, limit, _number(request, "before", None, UNITS_MAX)))
+    limit = number(request, "limit", *TRADES)
+    return known(await services.views.trades(symbol, limit, number(request, "before", None, UNITS_MAX)))
 
 
 @get("/candles/{symbol:str}")
-async def candles(request: _Request, services: Services, symbol: str) -> list[CandleShown]:
+async def candles(request: Asked, services: Services, symbol: str) -> list[CandleShown]:
     """Return a symbol's candles, oldest first."""
-    span = request.query_params.get("span", services.settings.span)
-    if span not in get_args(Span):
-        raise _invalid("span", f"Write one of {', '.join(get_args(Span))}.")
-    limit, end_ms = _number(request, "limit", *CANDLES), _number(request, "end_ms", None, UNITS_MAX)
-    return _known(await services.views.candles(symbol, cast(Span, span), limit, end_ms))
+    span = choice(request, "span", _SPANS, services.settings.span)
+    limit, end_ms = number(request, "limit", *CANDLES), number(request, "end_ms", None, UNITS_MAX)
+    return known(await services.views.candles(symbol, span, limit, end_ms))
 
 
 @get("/balances")
@@ -83,27 +79,6 @@ async def status(services: Services) -> Freshness:
 
 def router() -> Router:
     """Return all routes."""
-    handlers = [instruments, markets, market, depth, trades, candles, balances, status, *native_orders.HANDLERS]
+    handlers = [instruments, markets, market, depth, trades, candles, balances, status]
+    handlers += [*analytics_native.HANDLERS, *native_alerts.HANDLERS, *native_orders.HANDLERS]
     return Router("/api/native", route_handlers=handlers, response_headers={"Cache-Control": "no-store"})
-
-
-def _known(value: T | None) -> T:
-    if value is None:
-        raise Problem(
-            404, "UNKNOWN_SYMBOL", "There is no such symbol.", {"symbol": "Write one of GET /api/native/instruments."}
-        )
-    return value
-
-
-def _number(request: _Request, name: str, default: int | None, greatest: int) -> Any:
-    """Return a whole number from 1 to `greatest` of the query, or the default."""
-    text = request.query_params.get(name)
-    if text is None:
-        return default
-    if not (text.isascii() and text.isdecimal() and len(text) <= 16 and 1 <= int(text) <= greatest):
-        raise _invalid(name, f"Write a whole number from 1 to {greatest}.")
-    return int(text)
-
-
-def _invalid(field: str, what: str) -> Problem:
-    return Problem(422, "INVALID_FIELDS", "Change the parameters that are named.", {field: what})

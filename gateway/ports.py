@@ -7,8 +7,22 @@ from typing import Protocol
 
 import msgspec
 
+from exchange.analysis import TRADES_SOURCE, Method
 from exchange.instruments import Instrument
 from exchange.messages import AccountCommand
+from gateway.analytics_shown import (
+    AnalysisShown,
+    AverageShown,
+    InboxShown,
+    IndicatorsShown,
+    LateShown,
+    LeaderShown,
+    MarketAnalysisShown,
+    ProfitShown,
+    ScoreShown,
+    SeriesShown,
+    SignalShown,
+)
 from gateway.shown import (
     AccountShown,
     Answer,
@@ -57,8 +71,51 @@ class Commands(Protocol):
         """Say whether a command would be taken now."""
 
 
+class Analytics(Protocol):
+    """Reads what is computed of the markets. Every method raises ViewsUnavailable when it cannot be read; None: there is no such symbol."""
+
+    async def series(self, symbol: str) -> list[SeriesShown] | None:
+        """Return a symbol's series, each with its newest indicators, by source and span."""
+
+    async def indicators(
+        self, symbol: str, span_ms: int, source: str = TRADES_SOURCE, limit: int = 500, end_ms: int | None = None
+    ) -> list[IndicatorsShown] | None:
+        """Return the newest bars of a series (that begin before `end_ms`, where given), oldest first; the last 501 are kept."""
+
+    async def averages(self, symbol: str, limit: int, method: Method | None = None) -> list[AverageShown] | None:
+        """Return the newest moving averages of windows, of one method or all, oldest first; the last 500 of a method are kept."""
+
+    async def profits(self, symbol: str, limit: int, method: Method | None = None) -> list[ProfitShown] | None:
+        """Return the newest profits of windows, as `averages` does."""
+
+    async def leaders(self, limit: int, method: Method | None = None) -> list[LeaderShown]:
+        """Return who led by profit, of one method or all, oldest first; the last 100 of a method are kept."""
+
+    async def summary(self, symbol: str) -> AnalysisShown | None:
+        """Return how a symbol does; None, too, until that is known."""
+
+    async def market(self) -> MarketAnalysisShown | None:
+        """Return how all symbols do; None until that is known."""
+
+    async def signals(self, symbol: str, limit: int) -> list[SignalShown] | None:
+        """Return the last signals, the last said first; 200 are kept."""
+
+    async def scores(self, symbol: str) -> list[ScoreShown] | None:
+        """Return how well rules have done, by source, span, rule and horizon."""
+
+    async def late(self, symbol: str, limit: int) -> LateShown | None:
+        """Return how much came too late, and the last of it, the last told first; 100 are kept."""
+
+    async def inbox(self, account: str, limit: int) -> InboxShown:
+        """Return an account's last alerts, the last told first, empty if there were none; 200 are kept."""
+
+
 class Views(Protocol):
     """Reads the views. Every method raises ViewsUnavailable when they cannot be read; None or an empty list: no such thing."""
+
+    @property
+    def analytics(self) -> Analytics:
+        """What is computed of the markets."""
 
     async def freshness(self) -> Freshness:
         """Say whether the views are those of now; never raises."""
@@ -81,7 +138,10 @@ class Views(Protocol):
         """Return the newest trades (with numbers below `before`, where given), newest first; the last 1,000 are kept."""
 
     async def candles(self, symbol: str, span: Span, limit: int, end_ms: int | None = None) -> list[CandleShown] | None:
-        """Return the newest candles (that begin before `end_ms`, where given), oldest first; the last 5,000 are kept."""
+        """Return the newest candles (that begin before `end_ms`, where given), oldest first.
+
+        The last 5,000 of a span are kept, of one second 1,800.
+        """
 
     async def account(self, account: str, ended: int = 20) -> AccountShown:
         """Return an account, empty if nothing is known of it."""

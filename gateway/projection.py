@@ -1,9 +1,9 @@
 """Folds the exchange's outputs into views: records in, Redis commands out.
 
-Theory of operation: what is folded (books, days, candles, open orders) has a working form here; the rest (balances, ended
-orders, trades) is only passed on. `add` takes records and notes in a batch what they touch; `changes` gives the commands that bring Redis
+Theory of operation: what is folded (books, days, open orders) has a working form here; the rest (balances, ended
+orders, trades, and all that is computed of a market) is only passed on. `add` takes records and notes in a batch what they touch; `changes` gives the commands that bring Redis
 up to date. Repeats in the topics are dropped by their channel numbers, which are part of what is stored: applied with a
-batch or not at all.
+batch or not at all. What is computed has no numbers, and ranks instead (see `analytics`).
 """
 
 from __future__ import annotations
@@ -14,7 +14,6 @@ from typing import Any, Final, TypeAlias
 import msgspec
 
 from exchange import packets, topics
-from exchange.candles import Candle
 from exchange.channel import Inbound
 from exchange.errors import InvalidPacket
 from exchange.host import Record
@@ -38,8 +37,9 @@ from exchange.packets import PacketDecoder
 from exchange.statement import OrderLine, answered
 from exchange.topics import topic_name
 from exchange.views import MarketView
+from gateway.analytics import DECODERS
 from gateway.batch import Batch, Changes, position
-from gateway.keys import SPANS, BalanceRow, GenerationKeys, ListingRow, TradeRow
+from gateway.keys import BalanceRow, GenerationKeys, ListingRow, TradeRow
 from wire.reader import fresh
 
 TOPICS: Final = (
@@ -48,6 +48,7 @@ TOPICS: Final = (
     topics.TRADES,
     topics.ORDER_REPORTS,
     topics.ACCOUNT_UPDATES,
+    *DECODERS,
 )
 LoadOrders: TypeAlias = Callable[[str], list[OrderLine]]
 
@@ -65,7 +66,6 @@ class Projection:
     def __init__(self, venue: str, load_orders: LoadOrders = lambda _: []) -> None:
         self.instruments: dict[tuple[str, int], Instrument] = {}
         self.markets: dict[str, MarketView] = {}
-        self.candles: dict[tuple[str, str], Candle] = {}
         self.open: dict[str, dict[int, OrderLine]] = {}
         self.offsets: dict[tuple[str, int], int] = {}
         self.messages = 0
@@ -101,6 +101,11 @@ class Projection:
                 else:
                     self.note_listing(snapshot)
             return
+        if topic in DECODERS:
+            for fact in DECODERS[topic](record.value):
+                self.messages += 1
+                self._batch.facts.add(fact)
+            return
         decode, fold = self._folds[topic]
         for message in fresh(self.seen[topic], [record], decode):
             self.messages += 1
@@ -121,8 +126,6 @@ class Projection:
         market = self._market(symbol)
         if market.listed(snapshot):
             self._batch.start_anew(symbol)
-            for span in SPANS:
-                self.candles.pop((symbol, span), None)
         if market.waiting:
             self._batch.waited.add(symbol)
             self._show(market, market.shown())
@@ -153,19 +156,12 @@ class Projection:
             self._batch.waited.add(trade.symbol)
 
     def _show(self, market: MarketView, trades: list[Trade]) -> None:
-        """Pass trades on, and let them count in their candles."""
+        """Pass trades on."""
         for trade in trades:
             row = TradeRow(
                 trade.seq, trade.time_ms, trade.price, trade.quantity, trade.taker_side == "buy", trade.auction
             )
             self._batch.traded[market.symbol].append(row)
-            for span, span_ms in SPANS.items():
-                start_ms = trade.time_ms - trade.time_ms % span_ms
-                candle = self.candles.get((trade.symbol, span))
-                if candle is None or candle.start_ms != start_ms:
-                    candle = self.candles[trade.symbol, span] = Candle(trade.symbol, start_ms, trade.price)
-                candle.add(trade.price, trade.quantity)
-                self._batch.candled[trade.symbol, span, start_ms] = candle
 
     def _report(self, report: Any) -> None:
         account = report.account

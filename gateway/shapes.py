@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any, TypeAlias
 
+import msgspec
+
 from exchange.instruments import Instrument, Rules
 from exchange.messages import STOP_KINDS, Conditions
 from exchange.money import from_units, minor_step
 from exchange.statement import OrderLine, RequestLine
+from gateway.analytics_shapes import turnover_text, vwap
 from gateway.keys import SPANS, CandleRow, MarketRow, TradeRow
 from gateway.keys import BalanceRow as StoredBalance
 from gateway.shown import (
@@ -28,6 +31,7 @@ Listings: TypeAlias = Mapping[tuple[str, int], Instrument]
 """Instruments by symbol and version of the listing."""
 _PPM = 1_000_000
 _PLAIN = Conditions()
+_candle = msgspec.json.Decoder(CandleRow).decode
 
 
 def summary(instrument: Instrument, view: MarketRow) -> Summary:
@@ -150,8 +154,17 @@ def candle(instrument: Instrument, row: CandleRow) -> CandleShown:
         low=price(row.low),
         close=price(row.close),
         volume=instrument.quantity_text(row.volume),
-        trades=row.trades,
+        trades=row.rank[1],
+        turnover=turnover_text(row.turnover, instrument),
+        vwap=vwap(row.turnover, row.volume, instrument),
+        closed=bool(row.rank[2]),
     )
+
+
+def candles(instrument: Instrument, view: MarketRow, rows: Iterable[bytes]) -> list[CandleShown]:
+    """Show the candles that count in the present ticks and lots: none of a listing before, and none of one that is not known yet."""
+    found = map(_candle, rows)
+    return [candle(instrument, row) for row in found if view.since <= row.rank[0] <= view.listing]
 
 
 def balance(asset: str, row: StoredBalance, listed: Iterable[Instrument]) -> BalanceShown:

@@ -22,8 +22,9 @@ from exchange.candles import Candle
 from exchange.messages import Trade
 from exchange.statement import OrderLine
 from exchange.views import BookView, Indication, MarketView
-from gateway.batch import FIRST, MARK, PRUNE, Changes, Command
-from gateway.keys import FORMAT, SPANS, Beat, CandleRow, GenerationKeys, Keys, ListingRow, MarketRow
+from gateway.batch import Changes
+from gateway.commands import SCRIPT, Command
+from gateway.keys import FORMAT, Beat, DayRow, GenerationKeys, Keys, ListingRow, MarketRow
 from gateway.ports import Changed
 from gateway.projection import Projection
 
@@ -35,26 +36,8 @@ TIMEOUT_S: Final = 5.0
 
 _APPLY = f"""
 if (redis.call('HGET', KEYS[1], 'commit') or '0') ~= ARGV[1] then return 0 end
-for _, command in ipairs(cmsgpack.unpack(ARGV[2])) do
-  if command[1] == '{PRUNE}' then
-    local cut = redis.call('LLEN', command[2]) - command[3]
-    while cut > 0 do
-      local gone = redis.call('RPOP', command[2], math.min(cut, 1000))
-      for hash = 4, #command do redis.call('HDEL', command[hash], unpack(gone)) end
-      cut = cut - #gone
-    end
-  elseif command[1] == '{FIRST}' then
-    if redis.call('HSETNX', command[2], command[4], command[5]) == 1 then
-      redis.call('LPUSH', command[3], command[4])
-    end
-  elseif command[1] == '{MARK}' then
-    for hash = 4, #command do
-      if redis.call('HEXISTS', command[hash], command[3]) == 1 then redis.call('HSET', command[2], command[3], 1) end
-    end
-  else
-    redis.call(unpack(command))
-  end
-end
+{SCRIPT}
+apply(cmsgpack.unpack(ARGV[2]))
 redis.call('HSET', KEYS[1], 'commit', ARGV[1] + 1, 'format', {FORMAT})
 if ARGV[3] ~= '' then redis.call('PUBLISH', KEYS[2], ARGV[3]) end
 return 1
@@ -208,18 +191,13 @@ class Store:
         row = msgspec.json.decode(stored, type=MarketRow)
         for name in _STORED:
             setattr(view, name, getattr(row, name))
-        view.day = _candle(symbol, row.day) if row.day else None
+        view.day = _day(symbol, row.day) if row.day else None
         view.indication = Indication(*row.indication) if row.indication else None
         waiting = self._redis.get(keys.waiting(symbol))
         if waiting is not None:
             view.waiting.extend(msgspec.json.decode(waiting, type=list[Trade]))
         sides = [self._redis.hgetall(keys.levels(symbol, side)) for side in ("buy", "sell")]
         view.book = BookView(*([(int(price), int(quantity)) for price, quantity in side.items()] for side in sides))
-        for span in SPANS:
-            newest = self._redis.zrange(keys.candles(symbol, span), -1, -1)
-            if newest:
-                row_of = msgspec.json.decode(newest[0], type=CandleRow)
-                projection.candles[symbol, span] = _candle(symbol, row_of)
 
     def _open_orders(self, keys: GenerationKeys, account: str) -> list[OrderLine]:
         stored = self._redis.hgetall(keys.open_orders(account))
@@ -241,7 +219,7 @@ def _packed(commands: list[Command]) -> bytes:
     return _pack([[part.decode() if type(part) is bytes else str(part) for part in command] for command in commands])
 
 
-def _candle(symbol: str, row: CandleRow) -> Candle:
+def _day(symbol: str, row: DayRow) -> Candle:
     candle = Candle(symbol, row.start_ms, row.open)
     candle.high, candle.low, candle.close, candle.volume, candle.trades = (
         row.high, row.low, row.close, row.volume, row.trades,

@@ -18,8 +18,9 @@ from redis.asyncio import BlockingConnectionPool, Redis
 from exchange.instruments import Instrument
 from exchange.statement import OrderLine, RequestLine
 from gateway import shapes
+from gateway.analytics_views import RedisAnalytics
 from gateway.keys import BalanceRow as StoredBalance
-from gateway.keys import Beat, CandleRow, GenerationKeys, Keys, ListingRow, MarketRow, TradeRow
+from gateway.keys import Beat, GenerationKeys, Keys, ListingRow, MarketRow, TradeRow
 from gateway.ports import ViewsUnavailable
 from gateway.shown import (
     AccountShown,
@@ -50,7 +51,6 @@ Read = Callable[[GenerationKeys], list[tuple[Any, ...]]]
 
 _market = msgspec.json.Decoder(MarketRow).decode
 _trade = msgspec.json.Decoder(TradeRow).decode
-_candle = msgspec.json.Decoder(CandleRow).decode
 _balance = msgspec.json.Decoder(StoredBalance).decode
 _order = msgspec.json.Decoder(OrderLine).decode
 _request = msgspec.json.Decoder(RequestLine).decode
@@ -76,6 +76,7 @@ class RedisViews:
         self._instruments: dict[str, Instrument] = {}
         self._listed_at = -LISTED_S
         self._complete_ms: int | None = None
+        self.analytics = RedisAnalytics(self._read)
 
     async def close(self) -> None:
         """Give the connections up."""
@@ -148,7 +149,7 @@ class RedisViews:
             summary=shapes.summary(instrument, view),
             depth=shapes.depth(instrument, view, levels),
             trades=_trades(instrument, [_trade(row) for row in tape], busted),
-            candles=[shapes.candle(instrument, _candle(row)) for row in newest],
+            candles=shapes.candles(instrument, view, newest),
         )
 
     async def depth(self, symbol: str, levels: int) -> Depth | None:
@@ -177,8 +178,8 @@ class RedisViews:
         )
         if found is None:
             return None
-        instrument, _, (rows,) = found
-        return [shapes.candle(instrument, _candle(row)) for row in reversed(rows)]
+        instrument, view, (rows,) = found
+        return shapes.candles(instrument, view, reversed(rows))
 
     async def account(self, account: str, ended: int = 20) -> AccountShown:
         """Return an account."""

@@ -18,7 +18,6 @@ from kafka.errors import KafkaError
 from exchange.channel import Inbound
 from exchange.host import Record
 from exchange.messages import Bar, BookEvent, BookSnapshot, OrderDelta, Trade
-from exchange.packets import PacketDecoder
 from exchange.topics import topic_name
 from wire.errors import NotReachableError, WireError
 
@@ -170,8 +169,11 @@ class Reader:
         return found
 
 
-def fresh(inbound: Inbound, records: Iterable[Record], decode: PacketDecoder[Any]) -> Iterator[Any]:
-    """Yield each message of one topic's records once, in its channel's order; `inbound` remembers what has been seen."""
+def fresh(inbound: Inbound, records: Iterable[Record], decode: Callable[[bytes], Iterable[Any]]) -> Iterator[Any]:
+    """Yield each message of one topic's records once, in its channel's order; `inbound` remembers what has been seen.
+
+    `decode` returns a record's messages, all of them numbered by their channel.
+    """
     for record in records:
         for message in decode(record.value):
             if inbound.admit(_channel(message), message.seq, record.time_ms):

@@ -18,6 +18,7 @@ from exchange.topics import topic_name
 from gateway.keys import Beat
 from gateway.projection import TOPICS, Projection
 from gateway.store import Store, new_generation
+from tests.gateway.computed import Watch
 
 NOW_MS = 1_700_000_000_000
 SHARDS = 16
@@ -54,6 +55,7 @@ class Projected:
         self.generation = new_generation()
         self.projection = Projection(name)
         self.commit = 0
+        self.watch = Watch(self.venue.written)
         self.busted: set[tuple[str, int]] = set()
         """Trades that were undone, by symbol and number."""
         self._requests = 0
@@ -179,7 +181,8 @@ class Projected:
         return [Record(name, 0, offset, NOW_MS, "", value) for offset, value in enumerate(self.venue.written[topic])]
 
     def project(self, *, publish: bool = False) -> None:
-        """Apply, as one batch, what has been written since the last time."""
+        """Apply, as one batch, what has been written since the last time, and the candles of it."""
+        self.watch.write()
         for topic in TOPICS:
             records = self.records(topic)
             for record in records[self.projection.offsets.get((topic_name(self.name, topic), 0), 0) :]:

@@ -146,7 +146,7 @@ def test_a_rebuild_that_begins_at_the_last_snapshots_is_the_same(redis_url: str,
     for snapshot in snapshots:  # the first of each version
         late.note_listing(snapshot)
     late.begin(snapshots[-1])
-    for topic in (topics.TRADES, topics.ORDER_REPORTS, topics.ACCOUNT_UPDATES):
+    for topic in (topics.TRADES, topics.ORDER_REPORTS, topics.ACCOUNT_UPDATES, topics.CANDLES):
         for record in projected.records(topic):
             late.add(record)
     generation = new_generation()

@@ -16,7 +16,7 @@ from exchange.book import Book
 from exchange.candles import Candles
 from exchange.packets import decode_book_snapshots, decode_trades, encode
 from exchange.topics import topic_name
-from gateway import batch, keys
+from gateway import analytics, batch, keys
 from gateway.projection import TOPICS, Projection
 from gateway.shown import AccountShown, Depth, Indicative
 from gateway.store import Displaced, new_generation
@@ -316,8 +316,10 @@ def test_messages_that_stay_missing_are_named(redis_url: str, venue: str) -> Non
 
 
 def test_what_is_kept_is_bounded(redis_url: str, venue: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, most in (("TRADES_MAX", 10), ("ENDED_MAX", 6), ("REQUESTS_MAX", 8), ("CANDLES_MAX", 4)):
+    for name, most in (("TRADES_MAX", 10), ("ENDED_MAX", 6), ("REQUESTS_MAX", 8)):
         monkeypatch.setattr(batch, name, most)
+    for name, most in (("CANDLES_MAX", 4), ("SECONDS_MAX", 3)):
+        monkeypatch.setattr(analytics, name, most)
     projected = market(redis_url, venue)
     for step in range(25):
         projected.advance(NOW_MS + step * 86_400_000)
@@ -327,7 +329,7 @@ def test_what_is_kept_is_bounded(redis_url: str, venue: str, monkeypatch: pytest
     projected.show()
     contents = projected.contents()
     assert len(contents["trades:AAPLUSD"]) == 10
-    assert len(contents["candles:AAPLUSD:1d"]) == 4
+    assert [len(contents[f"candles:AAPLUSD:{span}"]) for span in keys.SPANS] == [3, 4, 4, 4, 4, 4]
     for account in ("ann", "bob"):
         assert len(contents[f"ended:{account}"]) == len(contents[f"ended-ids:{account}"]) == 6
         assert len(contents[f"outcomes:{account}"]) == len(contents[f"request-ids:{account}"]) == 8

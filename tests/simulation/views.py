@@ -8,7 +8,8 @@ from typing import Any
 
 import msgspec
 
-from gateway.batch import FIRST, MARK, PRUNE, Changes
+from gateway.batch import Changes
+from gateway.commands import FIRST, MARK, PRUNE
 from gateway.keys import Keys, MarketRow
 from gateway.projection import TOPICS, Projection
 from gateway.store import Store
@@ -107,7 +108,9 @@ class MemoryStore(Store):
     def __init__(self) -> None:
         self.keys = Keys(VENUE)
         self._redis = MemoryRedis()
-        assert {FIRST, MARK, PRUNE} == {"FIRST", "MARK", "PRUNE"}, "these are the commands that are no Redis commands"
+        assert {FIRST, MARK, PRUNE} == {"FIRST", "MARK", "PRUNE"}, (
+            "these are the commands that are no Redis commands, but for those of facts"
+        )
 
     def take(self, changes: Changes) -> None:
         """Apply a batch."""
