@@ -87,43 +87,46 @@ def expected(bars: list[OutsideBar]) -> dict[str, np.ndarray]:
 
 
 def send(venue: Venue, bars: dict[str, list[OutsideBar]]) -> None:
-    """Publish bars, and wait until the first of them have been worked off."""
-    with Reader(venue.servers, venue.name, [topics.INDICATORS]) as reader:
-        reader.skip_to_end()
-        with PacketWriter(venue.servers, venue.name) as writer:
-            for symbol, own in bars.items():
-                writer.send(topics.MARKET_DATA, symbol, own)
-        assert wait_until(lambda: bool(reader.poll()), 120)
+    """Publish bars."""
+    with PacketWriter(venue.servers, venue.name) as writer:
+        for symbol, own in bars.items():
+            writer.send(topics.MARKET_DATA, symbol, own)
 
 
-def newest(venue: Venue) -> dict[str, int]:
-    """The start of the last bar that each symbol's indicators have been said of."""
-    return {symbol: max(told) for (symbol, _), told in said(venue).items()}
-
-
-def said(venue: Venue) -> dict[tuple[str, str], dict[int, Indicators]]:
+class Heard:
     """What the job has said of each series, by the bars' starts."""
-    found: dict[tuple[str, str], dict[int, Indicators]] = {}
-    with Reader(venue.servers, venue.name, [topics.INDICATORS]) as reader:
-        for record in reader.to_end():
+
+    def __init__(self, reader: Reader) -> None:
+        self._reader = reader
+        self.said: dict[tuple[str, str], dict[int, Indicators]] = {}
+
+    def more(self) -> bool:
+        """Read on, and say whether something has been said yet."""
+        for record in self._reader.poll():
             for one in decode(record.value):
-                found.setdefault((one.symbol, one.source), {})[one.start_ms] = one
-    return found
+                self.said.setdefault((one.symbol, one.source), {})[one.start_ms] = one
+        return bool(self.said)
+
+    def reached(self, ends: dict[str, int]) -> bool:
+        """Read on, and say whether each symbol's last bar has been said something of."""
+        self.more()
+        return {symbol: max(told) for (symbol, _), told in self.said.items()} == ends
 
 
 def test_the_job_says_what_ta_lib_says_through_a_savepoint_and_a_restore(open_venue: OpenVenue):
-    bars = [*random_bars("RANDOM"), *archived_bars()]
     by_symbol: dict[str, list[OutsideBar]] = {}
-    for bar in bars:
+    for bar in [*random_bars("RANDOM"), *archived_bars()]:
         by_symbol.setdefault(bar.symbol, []).append(bar)
     venue = open_venue("replay", "indicators")
-    send(venue, {symbol: own[: len(own) // 2] for symbol, own in by_symbol.items()})
-    venue.restart("indicators", 2)
-    send(venue, {symbol: own[len(own) // 2 :] for symbol, own in by_symbol.items()})
-    assert wait_until(lambda: newest(venue) == {symbol: own[-1].time_ms for symbol, own in by_symbol.items()}, 180)
-    found = said(venue)
+    with Reader(venue.servers, venue.name, [topics.INDICATORS]) as reader:
+        heard = Heard(reader)
+        send(venue, {symbol: own[: len(own) // 2] for symbol, own in by_symbol.items()})
+        assert wait_until(heard.more, 120), "the savepoint falls into the work"
+        venue.restart("indicators", 2)
+        send(venue, {symbol: own[len(own) // 2 :] for symbol, own in by_symbol.items()})
+        assert wait_until(lambda: heard.reached({symbol: own[-1].time_ms for symbol, own in by_symbol.items()}), 180)
     for symbol, own in by_symbol.items():
-        told = found[symbol, own[0].source]
+        told = heard.said[symbol, own[0].source]
         assert [told[bar.time_ms].bars for bar in own] == list(range(1, len(own) + 1))
         for name, values in expected(own).items():
             ours = np.array([told[bar.time_ms].values.get(name, np.nan) for bar in own])
