@@ -22,9 +22,13 @@ from exchange.clock import VenueClock
 from exchange.errors import InvalidPacket
 from exchange.machine import Address, Entries, Machine
 from exchange.packets import PACKET_MAX, PacketDecoder, decode_account_inbox, decode_book_inbox, encode
+from exchange.topics import RECORD_BYTES_MAX
 
 DETAIL_MAX = 300
 """Greatest length of a dead letter's texts, so that it always fits into a record; the raw bytes are kept whole."""
+
+PACKET_BYTES_MAX = RECORD_BYTES_MAX * 7 // 8
+"""Greatest length of a packet of several messages: leaves room for the record's key and frame."""
 
 Make: TypeAlias = Callable[[str, Entries | None], Machine]
 Load: TypeAlias = Callable[[], Entries]
@@ -167,8 +171,12 @@ def _by_address(machine: Machine, messages: Iterable[Any]) -> dict[Address, list
 
 
 def _packets(address: Address, group: list[Any]) -> list[tuple[str, str, bytes]]:
-    topic, key = address
-    return [(topic, key, encode(group[start : start + PACKET_MAX])) for start in range(0, len(group), PACKET_MAX)]
+    """Encode messages for one address as packets of at most `PACKET_MAX` messages, and of a size that a topic takes."""
+    packet = encode(group) if len(group) <= PACKET_MAX else b""
+    if packet and (len(packet) <= PACKET_BYTES_MAX or len(group) == 1):
+        return [(*address, packet)]
+    middle = PACKET_MAX if len(group) > PACKET_MAX else (len(group) + 1) // 2
+    return _packets(address, group[:middle]) + _packets(address, group[middle:])
 
 
 def _dead_letter(record: Record, reason: Any, detail: str, raw: bytes | None = None) -> tuple[str, str, bytes]:

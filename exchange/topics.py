@@ -56,6 +56,8 @@ ALL: Final = (
     DEAD_LETTERS,
 )
 INBOXES: Final = (ACCOUNT_INBOX, BOOK_INBOX)
+APPENDED: Final = (*INBOXES, MARKET_DATA)
+"""Topics whose records bear the broker's append time, whatever their writers say."""
 
 RECORD_BYTES_MAX: Final = 1_048_576
 LARGE_RECORD_BYTES_MAX: Final = 4 * RECORD_BYTES_MAX
@@ -94,12 +96,12 @@ def topic_specs(venue: str, partitions: int) -> tuple[TopicSpec, ...]:
     """Return all topics of a venue.
 
     The log is the truth, so it is kept for ever; of the snapshots of a book, which say nothing new, only the last need be.
-    Inboxes carry the broker's append time, which is a live venue's clock.
+    Inboxes carry the broker's append time, which is a live venue's clock, and market data, whose own times are held against it.
     """
     specs = []
     for topic in ALL:
         config = {"retention.ms": "-1", "retention.bytes": "-1", "max.message.bytes": str(RECORD_BYTES_MAX)}
-        if topic in INBOXES:
+        if topic in APPENDED:
             config["message.timestamp.type"] = "LogAppendTime"
         if topic in (DEAD_LETTERS, BOOK_SNAPSHOTS):
             config["max.message.bytes"] = str(LARGE_RECORD_BYTES_MAX)

@@ -41,11 +41,14 @@ class MachineJob:
     outputs: tuple[str, ...]
     make_host: Callable[[Venue], Host]
     function: type[MachineFunction] = MachineFunction
+    ticks_in_replay: bool = False
+    """Whether the wall's clock counts in a replay, too: where it only spaces out what is told."""
 
     def build(self, records: KeyedStream, venue: Venue) -> DataStream:
         """Turn the inputs' records into rows of output records."""
         make_host = self.make_host
-        function = self.function(lambda: make_host(venue), venue.name, self.inputs[0], venue.clock == "live")
+        ticking = venue.clock == "live" or self.ticks_in_replay
+        function = self.function(lambda: make_host(venue), venue.name, self.inputs[0], ticking)
         return records.process(function, OUTPUT).name(self.name).uid(self.name)
 
     def run(self, venue: Venue) -> None:

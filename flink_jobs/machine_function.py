@@ -10,7 +10,8 @@ from pyflink.common.typeinfo import Types
 from pyflink.datastream import KeyedProcessFunction, RuntimeContext
 from pyflink.datastream.state import MapStateDescriptor
 
-from exchange.host import Host, Outcome
+from exchange import topics
+from exchange.host import Host, Outcome, Record
 from exchange.messages import Tick
 from exchange.packets import encode
 from exchange.topics import topic_name
@@ -22,6 +23,11 @@ TICK_DELAY_MS = 20
 
 IDLE_S = 1.0
 """A key that has heard nothing for so long is idle."""
+
+LAG_MS = 2_000
+"""A partition whose last record was appended so long before it was read is still being caught up with."""
+SILENT_S = 10.0
+"""After so long without a record there are none left to catch up with; a job that has just begun waits so long for its first ones."""
 
 
 class MachineFunction(KeyedProcessFunction):
@@ -48,6 +54,7 @@ class MachineFunction(KeyedProcessFunction):
     def process_element(self, value: str, ctx: KeyedProcessFunction.Context) -> Iterator[Row]:
         """Apply one record."""
         record = to_record(ctx.get_current_key(), value)
+        self._hear(record)
         outcome = self._host.process(record, self._load)
         self._store(outcome)
         if self._ticking and outcome.deadline_ms is not None:
@@ -64,6 +71,9 @@ class MachineFunction(KeyedProcessFunction):
     def close(self) -> None:
         """Let go of the working forms: this process may go on with another job."""
         self._host.close()
+
+    def _hear(self, record: Record) -> None:
+        """Take note that a record has come."""
 
     def _rows(self, records: Iterable[tuple[str, str, bytes]]) -> Iterator[Row]:
         for topic, key, packet in records:
@@ -95,7 +105,9 @@ class MachineFunction(KeyedProcessFunction):
 class ClosingFunction(MachineFunction):
     """Hosts machines of market analysis: with `ticking`, what the wall's clock has ended is told once the key is idle.
 
-    That changes no state, and what is told are facts that replace each other, so nothing depends on when the timer fires.
+    That changes no state, and what is told are facts that replace each other. But rules are asked only once of a closed bar: so while records
+    that were appended before are still to be read, as after a restore, nothing is told. `market-data` bears times of whoever writes it, and
+    closes nothing: it does not count.
     """
 
     _host: ClosingHost
@@ -104,12 +116,26 @@ class ClosingFunction(MachineFunction):
         """Make the working forms' place and the state."""
         super().open(runtime_context)
         self._heard_s: dict[str, float] = {}
+        self._opened_s = time.monotonic()
+        self._read: dict[tuple[str, int], tuple[float, int]] = {}
+        self._uncounted = topic_name(self._venue, topics.MARKET_DATA)
 
-    def process_element(self, value: str, ctx: KeyedProcessFunction.Context) -> Iterator[Row]:
-        """Apply one record."""
+    def _hear(self, record: Record) -> None:
+        """Note when its key and its partition were heard last."""
         if self._ticking:
-            self._heard_s[ctx.get_current_key()] = time.monotonic()
-        return super().process_element(value, ctx)
+            now_s = self._heard_s[record.key] = time.monotonic()
+            if record.topic != self._uncounted:
+                self._read[record.topic, record.partition] = now_s, record.time_ms
+
+    def _is_behind(self, now_ms: int) -> bool:
+        """Say whether there may be records to read that were appended some time ago."""
+        now_s = time.monotonic()
+        lags_ms = (
+            now_ms - (now_s - heard_s) * 1_000 - time_ms
+            for heard_s, time_ms in self._read.values()
+            if now_s - heard_s < SILENT_S
+        )
+        return now_s - self._opened_s < SILENT_S or any(lag_ms > LAG_MS for lag_ms in lags_ms)
 
     def on_timer(self, timestamp: int, ctx: KeyedProcessFunction.OnTimerContext) -> Iterator[Row]:
         """Tell what has ended, unless records are still coming in: then it is the log's to say."""
@@ -117,7 +143,8 @@ class ClosingFunction(MachineFunction):
         if self._timers.get(key, timestamp) != timestamp:
             return iter(())  # an earlier one has been set since
         self._timers.pop(key, None)
-        if time.monotonic() - self._heard_s.get(key, 0.0) < IDLE_S:
+        is_busy = time.monotonic() - self._heard_s.get(key, 0.0) < IDLE_S
+        if is_busy or self._is_behind(ctx.timer_service().current_processing_time()):
             self._set_timer(key, timestamp + int(IDLE_S * 1_000), ctx)
             return iter(())
         outcome = self._host.closing(key, self._load, timestamp)

@@ -56,6 +56,7 @@ RANKING = MachineJob(
     (topics.LEADERS, topics.RANKINGS, topics.DEAD_LETTERS),
     lambda _: ranking_host(),
     ClosingFunction,
+    ticks_in_replay=True,
 )
 OUTPUTS = tuple(dict.fromkeys((*SIGNALLING.outputs, *RANKING.outputs, *alert_stream.OUTPUTS)))
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import settings as hypothesis_settings
 from support import StartStack
 
 from openbell import stack as local
@@ -14,6 +15,10 @@ from openbell.stack import Stack
 from openbell.supervise.processes import marked
 
 ROOT = Path(__file__).parent.parent
+
+
+hypothesis_settings.register_profile("openbell", deadline=None, derandomize=True, database=None)
+hypothesis_settings.load_profile("openbell")  # the same examples in each run, however slow the machine is
 
 
 @pytest.fixture(scope="session")
@@ -38,5 +43,5 @@ def start_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StartStack
 
 @pytest.fixture(scope="session")
 def stack(start_stack: StartStack) -> Stack:
-    """The one stack that most tests share: a replay venue with both jobs and the page, and a slot to spare for rescaling."""
-    return start_stack(task_managers=3)
+    """The one stack that most tests share: a replay venue with all jobs and the page, and a slot to spare for rescaling."""
+    return start_stack(task_managers=5)

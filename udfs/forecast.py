@@ -196,7 +196,7 @@ def decode(encoded: bytes) -> Model:
         if head.format != FORMAT:
             raise ModelError(f"its format is {head.format}, but only {FORMAT} is known here")
         return msgspec.json.decode(encoded, type=Model)
-    except (msgspec.MsgspecError, UnicodeError) as error:
+    except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
         raise ModelError(f"it is no model: {error}") from error
 
 

@@ -85,6 +85,7 @@ class Ranking:
                 method, _, symbol = key.partition(" ")
                 for profit in _decode_profits(text):
                     self._window(_METHODS[method], profit.end_ms).add(symbol, profit)
+        self._due = bool(self._symbols)  # what was last told is not stored
 
     # In
 

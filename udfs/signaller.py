@@ -47,6 +47,8 @@ MINUTES_MAX: Final = 3
 SERIES_MAX: Final = 64
 """Greatest number of series; `indicators` makes fewer of a symbol (docs/ANALYTICS.md, 1.6)."""
 BOOK_FLOW: Final = "order_flow_imbalance"
+NUMBER_MAX: Final = 1e100
+"""No number of an indicator is beyond it (udfs/indicators); sums of greater ones could not be stored."""
 
 SeriesKey: TypeAlias = tuple[str, str, int]
 """Symbol, source and span."""
@@ -132,7 +134,7 @@ class Signaller:
         """Take one message and return the outcomes, scores and signals that it causes, in this order.
 
         Raises:
-            InvalidPacket: if there are more series than there can be.
+            InvalidPacket: if there are more series than there can be, or numbers that `indicators` never says.
         """
         if self._halted:
             if type(message) is Resume:
@@ -144,6 +146,7 @@ class Signaller:
             return []
         if type(message) is not Indicators or not message.closed:
             return []
+        _check_numbers(message)
         if message.source == BOOK_SOURCE:
             self._flows(message)
             return []
@@ -288,6 +291,14 @@ class Signaller:
 _decode_series = msgspec.json.Decoder(SeriesState).decode
 _decode_flow = msgspec.json.Decoder(dict[int, float]).decode
 _decode_news = msgspec.json.Decoder(list[tuple[int, str, float]]).decode
+
+
+def _check_numbers(told: Indicators) -> None:
+    if min(told.open, told.close) <= 0 or any(
+        abs(number) > NUMBER_MAX
+        for number in (told.open, told.high, told.low, told.close, told.volume, *told.values.values())
+    ):
+        raise InvalidPacket(f"{told.symbol}: an indicator or a price is out of range")
 
 
 def _signal(told: Indicators, end_ms: int, rule: str, verdict: Verdict) -> Signal:

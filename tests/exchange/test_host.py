@@ -9,12 +9,12 @@ from typing import Any
 import msgspec
 import pytest
 
+from exchange import host, topics
 from exchange import messages as m
-from exchange import topics
 from exchange.book import Book
 from exchange.channel import HOLE_ALERT_MS
 from exchange.errors import InvalidPacket
-from exchange.host import Host, Outcome, Record, accounts_host, book_host
+from exchange.host import Host, Outcome, Record, accounts_host, book_host, records_of
 from exchange.instruments import Instrument
 from exchange.packets import PACKET_MAX, decode_account_inbox, decode_dead_letters, decode_trades, encode
 from tests.exchange.pit import INSTRUMENT, SHARDS, SYMBOL, Pit
@@ -344,3 +344,23 @@ def test_a_host_that_is_closed_lets_go_of_every_order() -> None:
     host.close()
     assert host.machines == {}
     assert [(order.level, order.previous, order.next) for order in (first, second, third)] == [(None, None, None)] * 3
+
+
+def test_what_is_too_long_for_a_record_leaves_as_several() -> None:
+    long = [
+        m.Deposit(account="a", request_id="r", created_ms=1, asset="USD", amount=number) for number in range(1, 400)
+    ]
+
+    class Wide:
+        """A machine whose messages all go to one place."""
+
+        def address(self, message: Any) -> tuple[str, str]:
+            return topics.ALERTS, message.account
+
+    size = len(encode(long[0]))
+    assert len(records_of(Wide(), long)) == 1
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(host, "PACKET_BYTES_MAX", 10 * size)
+        records = records_of(Wide(), long)
+    assert max(len(packet) for _, _, packet in records) <= 10 * size
+    assert [one for _, _, packet in records for one in decode_account_inbox(packet)] == long

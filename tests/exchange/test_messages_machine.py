@@ -27,7 +27,7 @@ CARRIERS: tuple[tuple[PacketDecoder[Any], tuple[Any, ...]], ...] = (
     (packets.decode_book_deltas, get_args(m.BookEvent)),
     (packets.decode_book_orders, (m.OrderDelta,)),
     (packets.decode_book_snapshots, (m.BookSnapshot,)),
-    (packets.decode_market_data, (m.Bar,)),
+    (packets.decode_market_data, (m.Bar, m.Resume)),
     (packets.decode_dead_letters, (m.DeadLetter,)),
 )
 KINDS = [

@@ -22,7 +22,7 @@ def test_every_topic_keeps_everything_for_ever() -> None:
     }
 
 
-def test_inboxes_carry_the_brokers_time_and_nothing_else_does() -> None:
+def test_inboxes_and_market_data_carry_the_brokers_time_and_nothing_else_does() -> None:
     stamped = {
         spec.name for spec in topics.topic_specs("v", 1) if spec.config.get("message.timestamp.type") == "LogAppendTime"
     }

@@ -78,15 +78,20 @@ class Operator:
         self.now_ms = START_MS
         self.timers: list[int] = []
         self.entries = Entries()
-        function.open(SimpleNamespace(get_map_state=lambda _: self.entries))
+        self.runtime: Any = SimpleNamespace(get_map_state=lambda _: self.entries)
+        function.open(self.runtime)
         service = SimpleNamespace(
             current_processing_time=lambda: self.now_ms, register_processing_time_timer=self.timers.append
         )
         self.context: Any = SimpleNamespace(timer_service=lambda: service, get_current_key=lambda: "AAPLUSD")
 
     def record(self, topic: str, message: Any) -> list[Row]:
-        ((_, text),) = headed(topic, ("AAPLUSD", encode(message)))
-        assert to_record("AAPLUSD", text).key == "AAPLUSD"
+        return self.appended(self.now_ms, topic, message)
+
+    def appended(self, time_ms: int, topic: str, message: Any) -> list[Row]:
+        """Process a record that the broker appended at a time."""
+        text = f"test.{topic} 0 0 {time_ms} {encode(message).decode()}"
+        assert to_record("AAPLUSD", text).time_ms == time_ms
         return list(self.function.process_element(text, self.context))
 
     def fire(self) -> list[Row]:
@@ -148,6 +153,48 @@ def test_while_trades_come_in_the_timer_waits_for_them(operator: MakeOperator):
         told = closed(live.fire())
     assert told == [1_000]
     assert 1_000 <= live.now_ms - heard_ms <= 3_000
+
+
+def test_a_restored_job_closes_nothing_by_the_wall_s_clock_before_it_has_read_what_was_appended_meanwhile(
+    operator: MakeOperator,
+):
+    stopped = operator(True)
+    stopped.record(topics.BOOK_SNAPSHOTS, listed())
+    stopped.now_ms = START_MS + 30_000
+    stopped.record(topics.TRADES, trade(1, START_MS + 30_000))
+    while min(stopped.timers) < START_MS + 60_000:
+        stopped.fire()
+    restored = operator(True)
+    restored.now_ms = START_MS + 600_000
+    restored.function.open(restored.runtime)
+    restored.entries.update(stopped.entries)
+    restored.timers += stopped.timers
+
+    def wait(until_ms: int) -> list[Row]:
+        rows: list[Row] = []
+        while min(restored.timers) <= until_ms:
+            rows += restored.fire()
+        restored.now_ms = until_ms
+        return rows
+
+    assert wait(START_MS + 603_000) == [], "the first records take a moment"
+    closed_late = restored.appended(START_MS + 30_500, topics.TRADES, trade(2, START_MS + 30_500))
+    assert wait(START_MS + 612_000) == [], "there are more, though the key has heard nothing for seconds"
+    closed_late += restored.appended(START_MS + 59_000, topics.TRADES, trade(3, START_MS + 59_000, price=103))
+    assert wait(START_MS + 615_000) == [], "they are still old"
+    assert closed(closed_late) == [1_000]
+    restored.appended(START_MS + 614_900, topics.BOOK_SNAPSHOTS, listed())
+    restored.appended(START_MS + 614_900, topics.TRADES, trade(3, START_MS + 59_000, price=103))
+    rows = wait(START_MS + 617_000)
+    assert closed(rows) == [1_000, 60_000, 300_000]
+    [minute] = [
+        one
+        for topic, _, value in rows
+        if topic == "test.candles"
+        for one in DECODERS[topics.CANDLES](value.encode())
+        if one.span_ms == 60_000
+    ]
+    assert (minute.trades, minute.close) == (3, 103)
 
 
 def test_in_a_replay_no_timer_is_ever_set(operator: MakeOperator):

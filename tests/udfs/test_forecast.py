@@ -168,6 +168,11 @@ def test_what_is_no_model_is_refused(encoded: bytes):
         decode(encoded)
 
 
+def test_a_file_of_brackets_in_brackets_is_refused():
+    with pytest.raises(ModelError):
+        decode(b'{"format":1,"name":' + b"[" * 200_000 + b"]" * 200_000 + b"}")
+
+
 def test_a_file_that_is_too_large_is_not_looked_at():
     with pytest.raises(ModelError, match="at most"):
         decode(made().encode() + b" " * FILE_BYTES_MAX)

@@ -276,6 +276,24 @@ def test_a_bar_in_ticks_is_refused_for_the_same_reasons_as_one_that_is_not():
     assert [fact.start_ms for fact in told[3:]] == [START_MS]
 
 
+def test_however_many_sources_number_bars_in_ticks_a_symbol_s_state_stays_small():
+    found = Run()
+    found.tell(topics.BOOK_SNAPSHOTS, listed())
+    for seq in (1, 7):
+        for first in range(0, 2_000, 500):
+            sent = [
+                m.Bar(
+                    source=f"source-{number}-{seq}", seq=seq, symbol="AAPLUSD", start_ms=START_MS, span_ms=SECOND_MS,
+                    open=1, high=1, low=1, close=1, volume=0,
+                )
+                for number in range(first, first + 500)
+            ]  # fmt: skip
+            found.tell(topics.MARKET_DATA, sent)
+    assert {letter.detail for letter in found.letters} == {"TOO_MANY_SERIES"}
+    assert len(found.stored["AAPLUSD"]["watcher"]) < 3_000
+    assert len(found.host.machines["AAPLUSD"].inbound.holes) < 100
+
+
 def test_a_symbol_has_at_most_16_series_of_bars_from_outside():
     found = Run(restoring=True)
     sent = [bar(source=f"feed-{place}") for place in range(17)]

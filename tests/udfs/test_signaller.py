@@ -198,6 +198,18 @@ def test_more_series_than_there_can_be_are_refused() -> None:
 # News
 
 
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"opened": -1e-5, "close": 1e308}, {"opened": 0.0}, {"close": -1.0}, {"values": {"sma(20)": 1e308}}, {"volume": 1e200},
+        {"source": BOOK_SOURCE, "values": {"order_flow_imbalance": 1e308}},
+    ],
+)  # fmt: skip
+def test_bars_with_numbers_that_sums_cannot_hold_are_refused(wrong: dict[str, Any]) -> None:
+    with pytest.raises(InvalidPacket):
+        Signaller("X").apply(told(**{"start_ms": 0, "opened": 1.0, "close": 1.0} | wrong), 0)
+
+
 def test_the_last_sentiment_up_to_the_bars_end_counts_for_an_hour() -> None:
     machine = Signaller("X", rules=NEWS)
     heard = [news(60_000, 0.5), news(60_001, -1.0), news(30_000, -1.0)]  # the second comes after the first bar's end

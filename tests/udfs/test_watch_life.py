@@ -47,10 +47,10 @@ def test_trades_before_the_snapshot_wait_for_it(found: Run):
     trades = flow(30, 120)
     found.trades(trades[:80], random_sizes(30))
     assert found.told == []
-    assert "waiting" in found.stored["AAPLUSD"]
+    assert "waiting 0" in found.stored["AAPLUSD"]
     found.tell(topics.BOOK_SNAPSHOTS, listed())
     assert differences(settled(found.told), NaiveMarket(trades[:80]).facts()) == []
-    assert "waiting" not in found.stored["AAPLUSD"]
+    assert "waiting 0" not in found.stored["AAPLUSD"]
     found.trades(trades[80:])
     assert differences(settled(found.told), NaiveMarket(trades).facts()) == []
 

@@ -87,6 +87,17 @@ def test_a_late_trade_makes_the_windows_it_lies_in_be_told_again_under_a_greater
     assert again == [4] * 4
 
 
+def test_a_late_trade_in_an_older_window_leaves_the_summary_the_newest_window_s_profit():
+    found = Run(lateness_ms=3_600_000)
+    found.tell(topics.BOOK_SNAPSHOTS, listed(tick="1"))
+    rows = trades((0, 100, 1), (0.5, 110, 1), (19, 200, 1), (19.5, 250, 1), (31, 300, 1), (0.7, 170, 1))
+    found.trades(rows)
+    assert windows(found, "hopping-10m-5m")[-2:] == [(10, 20, 250, 50), (15, 25, 250, 50)]
+    newest = found.told[-1]
+    assert isinstance(newest, a.SymbolSummary)
+    assert newest.profit == 50
+
+
 def test_a_bucket_that_is_settled_still_counts_for_the_next_after_a_restore():
     rows = ((0, 100, 1), (60 * 24 * 3, 200, 1), (60 * 24 * 3 + 5, 200, 1))
     assert (

@@ -40,8 +40,12 @@ Input: TypeAlias = Trade | BookEvent | BookSnapshot | Bar | OutsideBar | NewsSen
 
 GRACE_MS: Final = 1_000
 """How long after a span's end by the wall's clock it is told as closed, if no trade has closed it before."""
-WAITING_MAX: Final = 10_000
+WAITING_MAX: Final = 100_000
 """Greatest number of messages that wait for the snapshot of their listing; more are refused."""
+WAITING_PAGE: Final = 200
+"""How many of them are stored together."""
+CHANNELS_MAX: Final = 64
+"""Greatest number of channels, one for each source of bars in ticks; a listing anew begins other series, but its channels stay."""
 
 _TRADES, _BOOK = "trades", "book"
 _IN_TICKS: Final = ("trades", "series", "day", "buckets", "bars", "settled")
@@ -101,8 +105,10 @@ class Watcher:
         self._at = _decode(entries["watcher"]) if "watcher" in entries else _Stored({})
         self.inbound = Inbound(self._at.channels)
         self._worth = Worth.of(self._at.instrument) if self._at.instrument else None
-        self._waiting: list[Trade | Bar] = _decode_waiting(entries["waiting"]) if "waiting" in entries else []
-        self._had_waiting = bool(self._waiting)
+        pages = sorted((name for name in entries if name.startswith("waiting ")), key=lambda name: int(name.split()[1]))
+        self._waiting: list[Trade | Bar] = [one for name in pages for one in _decode_waiting(entries[name])]
+        self._stored_waiting = len(self._waiting)
+        self._waiting_pages = len(pages)
         self._names = set(entries)
         self._trades = TradeWatch(self.symbol, self._lateness_ms, entries)
         self._quotes = QuoteWatch(self.symbol, entries)
@@ -177,7 +183,10 @@ class Watcher:
         return _refused(flaw_of_news(news, arrival_ms), news)
 
     def _bar(self, bar: Bar, arrival_ms: int) -> list[Refused]:
-        if not self._admit(f"bars {bar.source}", bar.seq, arrival_ms):
+        channel, known = f"bars {bar.source}", self.inbound.counts
+        if channel not in known and len(known) + len(self.inbound.holes) >= CHANNELS_MAX:
+            return [Refused("TOO_MANY_SERIES", bar)]
+        if not self._admit(channel, bar.seq, arrival_ms):
             return []
         if bar.start_ms > arrival_ms + FUTURE_MAX_MS:
             return [Refused("FUTURE", bar)]
@@ -222,6 +231,7 @@ class Watcher:
     def _count_waiting(self) -> list[Refused]:
         """Let those that waited count, up to the first trade of a later listing still."""
         waiting, self._waiting = self._waiting, []
+        self._stored_waiting = 0
         refused: list[Refused] = []
         for message in waiting:
             if isinstance(message, Bar):
@@ -304,17 +314,24 @@ class Watcher:
         self._trades.changes(found)
         self._quotes.changes(found)
         self._outside.changes(found)
-        if self._waiting:
-            found["waiting"] = msgspec.json.encode(self._waiting).decode()
-        elif self._had_waiting:
-            found["waiting"] = None
-        self._had_waiting = bool(self._waiting)
+        self._waiting_changes(found)
         for name, text in found.items():
             if text is None:
                 self._names.discard(name)
             else:
                 self._names.add(name)
         return found
+
+    def _waiting_changes(self, found: dict[str, str | None]) -> None:
+        """Add the pages of waiting messages that have changed."""
+        waiting, stored = self._waiting, self._stored_waiting
+        if stored < len(waiting):
+            for start in range(stored - stored % WAITING_PAGE, len(waiting), WAITING_PAGE):
+                page = msgspec.json.encode(waiting[start : start + WAITING_PAGE]).decode()
+                found[f"waiting {start // WAITING_PAGE}"] = page
+        pages = -(-len(waiting) // WAITING_PAGE)
+        found |= {f"waiting {number}": None for number in range(pages, self._waiting_pages)}
+        self._stored_waiting, self._waiting_pages = len(waiting), pages
 
     def discard(self) -> None:
         """Let go of the working form, which points to itself."""

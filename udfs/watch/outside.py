@@ -20,7 +20,7 @@ SERIES_MAX: Final = 16
 PRICE_LEAST: Final = 1e-12
 NUMBER_MAX: Final = 1e15
 """Numbers beyond these are no prices and volumes, and their squares would not fit either."""
-UNSETTLED_MAX: Final = 1_000
+UNSETTLED_MAX: Final = 100
 """Greatest number of bars of a series that can still be corrected; a series that has more settles the oldest."""
 
 _OURS: Final = (TRADES_SOURCE, BOOK_SOURCE)

@@ -48,6 +48,8 @@ class _Stored(msgspec.Struct, array_like=True):
     volatility: float | None
     before: int | None = None
     """The number of the trade before the first that counts: versions go on from there, as there may be facts of it."""
+    profit_end_ms: int = 0
+    """The end of the window that `profit` is of."""
 
 
 class TradeWatch:
@@ -60,9 +62,8 @@ class TradeWatch:
         self._at.tape.lateness_ms = lateness_ms
         self._series = {
             span_ms: Settling.restored(entries[_series_entry(span_ms)])
-            if _series_entry(span_ms) in entries
-            else Settling(version=self._at.before or 0)
             for span_ms in STUDIED
+            if _series_entry(span_ms) in entries
         }
         self._day = _unpack_day(entries["day"]) if "day" in entries else Day()
         self._buckets = _decode_buckets(entries["buckets"]) if "buckets" in entries else VwapBuckets()
@@ -77,8 +78,6 @@ class TradeWatch:
         at = self._at
         if at.before is None:
             at.before = at.accepted = trade.seq - 1
-            for series in self._series.values():
-                series.version = at.before
         if at.tape.add(trade.time_ms, trade.price, trade.quantity):
             at.accepted += 1
         else:
@@ -111,7 +110,7 @@ class TradeWatch:
         for span_ms, span in self._spans.items():
             candles = span.since(at.told_ms)
             out += [_candle(self.symbol, span_ms, one, listing, closes=tape.clock_ms) for one in candles]
-            if span_ms in self._series and candles and self._studies(span, candles):
+            if span_ms in STUDIED and candles and self._studies(span, candles):
                 told = self._after(span_ms, span.candles, candles[0].start_ms, worth)
                 out += [self._indicators(span_ms, one, tape.clock_ms) for one in told]
                 if span_ms == _MINUTE:
@@ -134,7 +133,8 @@ class TradeWatch:
         at.hopping.touch(minutes.since(at.told_ms))
         out: list[Any] = []
         for window in at.hopping.take(at.tape.clock_ms, minutes.candles):
-            at.profit = worth.price(window.profit)
+            if window.end_ms >= at.profit_end_ms:
+                at.profit, at.profit_end_ms = worth.price(window.profit), window.end_ms
             out += self._told(_HOPPING, window, worth)
         changed = fives.since(at.told_ms)
         if changed:
@@ -149,12 +149,12 @@ class TradeWatch:
         for span_ms, span in self._spans.items():
             span.changed_ms = None
             gone = span.settle(settled_ms)
-            if gone and span_ms in self._series:
+            if gone and span_ms in STUDIED:
                 self._settled(span_ms, gone, settled_ms, worth)
         at.told_ms = at.tape.clock_ms
 
     def _settled(self, span_ms: int, gone: list[Part], settled_ms: int, worth: Worth) -> None:
-        series = self._series[span_ms]
+        series = self._series_of(span_ms)
         for candle in gone:
             series.settle(_bar(candle, worth))
         self._changed.add(_series_entry(span_ms))
@@ -209,7 +209,7 @@ class TradeWatch:
             if last is None or not self.clock_ms < last.start_ms + span_ms <= now_ms:
                 continue
             yield _candle(self.symbol, span_ms, last, listing, closes=now_ms)
-            if span_ms in self._series:
+            if span_ms in STUDIED:
                 for one in self._after(span_ms, span.candles, last.start_ms, worth):
                     yield self._indicators(span_ms, one, now_ms)
         for window in at.hopping.ended(now_ms, self._spans[_MINUTE].candles):
@@ -225,10 +225,17 @@ class TradeWatch:
         ends = [span.candles[-1].start_ms + span.span_ms for span in self._spans.values() if span.candles]
         return min((end_ms for end_ms in [*ends, *self._at.hopping.due] if end_ms > after_ms), default=None)
 
+    def _series_of(self, span_ms: int) -> Settling:
+        """Return the series of a span, which begins with its first use: many symbols are never traded."""
+        series = self._series.get(span_ms)
+        if series is None:
+            series = self._series[span_ms] = Settling(version=self._at.before or 0)
+        return series
+
     # As messages
 
     def _after(self, span_ms: int, candles: list[Part], from_ms: int, worth: Worth) -> list[Valued]:
-        return self._series[span_ms].after([_bar(one, worth) for one in candles], from_ms)
+        return self._series_of(span_ms).after([_bar(one, worth) for one in candles], from_ms)
 
     def _indicators(self, span_ms: int, told: Valued, clock_ms: int) -> Indicators:
         return indicators(self.symbol, TRADES_SOURCE, span_ms, told, closed=told.bar.start_ms + span_ms <= clock_ms)
