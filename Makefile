@@ -43,6 +43,7 @@ lock: $(VENV)/.dev ## resolve the dependencies anew into requirements/*.txt
 	@$(LOCK) --upgrade -c requirements/build.txt -c requirements/runtime.txt requirements/dev.in \
 		-o requirements/dev.txt
 	@$(LOCK) --upgrade bench/requirements-engines.in -o bench/requirements-engines.txt
+	@$(LOCK) --upgrade bench/requirements-quixstreams.in -o bench/requirements-quixstreams.txt
 
 clean: ## stop the local stack and delete all that was made here (the stack's data too)
 	@if [ -x $(BIN)/openbell ] && [ -d .openbell ]; then $(BIN)/openbell down --wipe; fi

@@ -9,7 +9,19 @@ from collections.abc import Callable, Iterator
 from statistics import median
 from typing import Any
 
-from bench import core, engine, latency, live, machine, projector, state, throughput
+from bench import (
+    core,
+    engine,
+    indicator_latency,
+    indicators,
+    latency,
+    live,
+    machine,
+    projector,
+    state,
+    throughput,
+    windows,
+)
 from bench.cluster import Cluster, cluster
 
 Row = dict[str, Any]
@@ -44,7 +56,7 @@ def _show(row: Row, as_json: bool) -> None:
 def _rates(what: str, rates: list[float]) -> Row:
     """Sum up repeated measurements; the spread is from the least to the greatest."""
     spread = f"{min(rates):,.0f} to {max(rates):,.0f}"
-    return {"what": what, "median": f"{median(rates):,.0f} orders/s", "spread": spread, "load": machine.describe()[-3:]}
+    return {"what": what, "median": f"{median(rates):,.0f} orders/s", "spread": spread, "load": machine.load()}
 
 
 def _core(_: None, repeat: int) -> Iterator[Row]:
@@ -108,8 +120,23 @@ def _live(_: None, repeat: int) -> Iterator[Row]:
             "median": f"{median(rates):,.0f} messages/s",
             "spread": f"{min(rates):,.0f} to {max(rates):,.0f}",
             "a million": f"{median(million):.1f} s",
-            "load": machine.describe()[-3:],
+            "load": machine.load(),
         }
+
+
+def _indicators(_: None, repeat: int) -> Iterator[Row]:
+    yield from indicators.alone(repeat)
+    yield from indicators.through(repeat)
+
+
+def _windows(_: None, repeat: int) -> Iterator[Row]:
+    yield from windows.compare(repeat)
+
+
+def _freshness(_: None, __: int) -> Iterator[Row]:
+    with indicator_latency.market() as stack:
+        for hop in indicator_latency.trade_to_indicator(stack, 200, 30):
+            yield _hop("200 trades/s", hop)
 
 
 def _hop(what: str, hop: latency.Latency) -> Row:
@@ -124,9 +151,13 @@ BENCHES: dict[str, Callable[[Any, int], Iterator[Row]]] = {
     "accounts": _accounts,
     "latency": _latency,
     "live": _live,
+    "indicators": _indicators,
+    "windows": _windows,
+    "freshness": _freshness,
 }
-ALONE = {"core", "engine", "state", "live"}
-"""Those that do not share the stack of the others: `core` and `engine` need none, `state` one of its own, `live` a whole one with its page."""
+ALONE = {"core", "engine", "state", "live", "indicators", "windows", "freshness"}
+"""Those that do not share the stack of the others: `core` and `engine` need none, `state`, `indicators` and `windows` one of their own,
+`live` and `freshness` a whole one with its page."""
 
 if __name__ == "__main__":
     main()

@@ -185,5 +185,5 @@ def _rates(rates: list[float]) -> Row:
     return {
         "median": f"{median(rates):,.0f} orders/s",
         "spread": f"{min(rates):,.0f} to {max(rates):,.0f}",
-        "load": machine.describe()[-3:],
+        "load": machine.load(),
     }

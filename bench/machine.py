@@ -15,7 +15,12 @@ def describe() -> str:
     model = next(
         (line.split(":", 1)[1].strip() for line in info.splitlines() if line.startswith("model name")), "unknown"
     )
-    return f"{os.cpu_count()} cores ({model}), Python {platform.python_version()}, load {os.getloadavg()[0]:.1f}"
+    return f"{os.cpu_count()} cores ({model}), Python {platform.python_version()}, load {load()}"
+
+
+def load() -> str:
+    """Return the load of the last minute."""
+    return f"{os.getloadavg()[0]:.1f}"
 
 
 def percentile(values: Sequence[float], percent: int) -> float:

@@ -141,7 +141,7 @@ class _Cell:
         with PacketWriter(self.cluster.servers, self.venue) as writer:
             for value in (*plan.filling, *(value for phase in plan.phases for value in phase.packets)):
                 writer.send_raw(topics.BOOK_INBOX, SYMBOL, value)
-        load = machine.describe()[-3:]
+        load = machine.load()
         try:
             job_id = self._run()
             with Reader(self.cluster.servers, self.venue, [topics.BOOK_DELTAS]) as reader:
