@@ -11,7 +11,8 @@ from litestar import Litestar
 from litestar.di import Provide
 from litestar.exceptions import HTTPException
 
-from gateway import assets, native, operations, pages, sockets
+from gateway import alert_pages, assets, native, operations, pages, sockets
+from gateway.alert_rules import AlertPorts, AlertService
 from gateway.demo import DemoAccount
 from gateway.health import Measured, Metrics
 from gateway.listening import listen
@@ -36,8 +37,12 @@ def create_app(
     changes: Changes,
     now_ms: Callable[[], int] = wall_ms,
     lifespan: Sequence[Callable[[Litestar], AbstractAsyncContextManager[None]]] = (),
+    alerts: AlertPorts | None = None,
 ) -> Litestar:
-    """Return the application. `lifespan` are what must run around it, such as the ports' own lives; `now_ms` stamps commands."""
+    """Return the application. `lifespan` are what must run around it, such as the ports' own lives; `now_ms` stamps commands.
+
+    `alerts` None: no alerts can be set.
+    """
     account = settings.demo_account
     metrics, renderer = Metrics(), Renderer()
     hub = Hub(views, renderer, metrics, account, clients_max=settings.clients_max)
@@ -49,7 +54,8 @@ def create_app(
         demo = DemoAccount(commands, views, account, now_ms)
         hearers += [trading.hear, demo.hear]
         tasks += [trading.run, demo.run]
-    services = Services(settings, commands, views, renderer, metrics, hub, trading)
+    alerting = AlertService(alerts, account) if alerts is not None and account is not None else None
+    services = Services(settings, commands, views, renderer, metrics, hub, trading, alerting)
 
     @asynccontextmanager
     async def background(_: Litestar) -> AsyncIterator[None]:
@@ -67,8 +73,10 @@ def create_app(
             pages.market_page,
             pages.place_order,
             pages.cancel_order,
+            *alert_pages.HANDLERS,
             sockets.live_markets,
             sockets.live_market,
+            sockets.live_alerts,
             native.router(),
             operations.health,
             operations.ready,

@@ -1,4 +1,4 @@
-"""Writes commands to the venue's `account-inbox` in Kafka.
+"""Writes commands to the venue's `account-inbox` in Kafka, and rules of alerts to its `alert-rules`.
 
 Theory of operation: whoever asks wants to know at once whether a command is in the log, is not, or may be. So a probe looks every
 `PROBE_S` whether a broker can be reached and whether what was sent is acknowledged in time, and while either is not so, commands are
@@ -20,9 +20,11 @@ from typing import Any, Final, Self
 from kafka import KafkaProducer
 from kafka.errors import KafkaError
 
+from exchange.analysis import RemoveAlert, SetAlert
 from exchange.messages import AccountCommand, shard_of
 from exchange.packets import encode
-from exchange.topics import ACCOUNT_INBOX, topic_name
+from exchange.topics import ACCOUNT_INBOX, ALERT_RULES, topic_name
+from gateway.alert_rules import AlertCommand
 from gateway.ports import NotTaken, UnknownOutcome
 from gateway.tasks import stop
 from wire.probe import listens
@@ -43,11 +45,12 @@ _LOG = logging.getLogger(__name__)
 
 
 class KafkaCommands:
-    """Implements `ports.Commands`. Use it as an asynchronous context manager; it starts whether or not Kafka is there."""
+    """Implements `ports.Commands` and `alert_rules.AlertCommands`. Use it as an asynchronous context manager; it starts whether or not Kafka is there."""
 
     def __init__(self, bootstrap_servers: str, venue: str, shards: int) -> None:
         self._servers = bootstrap_servers
         self._topic = topic_name(venue, ACCOUNT_INBOX)
+        self._rules = topic_name(venue, ALERT_RULES)
         self._shards = shards
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="kafka-commands")
         self._producer: Any = None
@@ -74,7 +77,7 @@ class KafkaCommands:
         on_time = oldest is None or time.monotonic() - oldest < LATE_S
         return self._producer is not None and self._reachable and not self._broken and on_time
 
-    async def write(self, command: AccountCommand) -> None:
+    async def write(self, command: AccountCommand | AlertCommand) -> None:
         """Return when the command is in the log. Raises NotTaken or UnknownOutcome."""
         if not self.available():
             raise NotTaken("the exchange cannot be reached now: nothing was sent")
@@ -90,12 +93,14 @@ class KafkaCommands:
         finally:
             del self._sent[acknowledged]
 
-    def _send(self, command: AccountCommand, acknowledged: asyncio.Future[None]) -> None:
+    def _send(self, command: AccountCommand | AlertCommand, acknowledged: asyncio.Future[None]) -> None:
         """Hand a command to the producer; runs in the thread. `acknowledged` is told in its own event loop."""
         loop = acknowledged.get_loop()
-        key = shard_of(command.account, self._shards).encode()
+        of_alerts = isinstance(command, SetAlert | RemoveAlert)
+        topic = self._rules if of_alerts else self._topic
+        key = command.account if of_alerts else shard_of(command.account, self._shards)
         try:
-            sent = self._producer.send(self._topic, encode(command), key=key)
+            sent = self._producer.send(topic, encode(command), key=key.encode())
         except (AttributeError, KafkaError) as error:  # the producer was dropped meanwhile, or found no partition
             _LOG.warning("a command was not taken: %r", error)
             raise NotTaken("the exchange cannot be reached now: nothing was sent") from error

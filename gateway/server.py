@@ -19,6 +19,7 @@ from litestar import Litestar
 from exchange import topics
 from exchange.errors import ExchangeError
 from exchange.topics import topic_name
+from gateway.alert_rules import AlertPorts, RedisAlertRules
 from gateway.app import create_app
 from gateway.changes import RedisChanges
 from gateway.kafka_commands import KafkaCommands
@@ -86,6 +87,7 @@ def _app(given: argparse.Namespace) -> Litestar:
     views = RedisViews(given.redis, given.venue)
     changes = RedisChanges(given.redis, given.venue)
     commands = KafkaCommands(given.bootstrap_servers, given.venue, given.account_shards)
+    rules = RedisAlertRules(given.redis, given.venue)
 
     @asynccontextmanager
     async def ports(_: Litestar) -> AsyncIterator[None]:
@@ -96,6 +98,7 @@ def _app(given: argparse.Namespace) -> Litestar:
             finally:
                 await changes.close()
                 await views.close()
+                await rules.close()
 
     settings = GatewaySettings(
         venue=given.venue,
@@ -103,7 +106,7 @@ def _app(given: argparse.Namespace) -> Litestar:
         demo_account=given.demo_account or None,
         span=given.span,
     )
-    return create_app(settings, commands, views, changes, lifespan=[ports])
+    return create_app(settings, commands, views, changes, lifespan=[ports], alerts=AlertPorts(commands, rules))
 
 
 def listening(host: str, port: int) -> socket.socket:

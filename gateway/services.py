@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from gateway.alert_rules import AlertService
 from gateway.health import Metrics
 from gateway.live import Hub
 from gateway.ports import Commands, Views
@@ -28,7 +29,7 @@ class GatewaySettings:
 
 @dataclass(frozen=True)
 class Services:
-    """The services and ports behind the routes. `trading` is None where nobody trades by hand."""
+    """The services and ports behind the routes. `trading` is None where nobody trades by hand, `alerts` where nobody sets any."""
 
     settings: GatewaySettings
     commands: Commands
@@ -37,3 +38,4 @@ class Services:
     metrics: Metrics
     hub: Hub
     trading: TradingService | None
+    alerts: AlertService | None = None

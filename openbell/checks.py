@@ -10,12 +10,13 @@ from pathlib import Path
 from openbell.errors import OpenbellError
 from openbell.home import Home
 from openbell.settings import Settings, unknown_variables, variable
-from openbell.stack import flink, jars, java, ports, redis
+from openbell.stack import flink, jars, java, notifier, ports, redis
 
 DISK_MB_LEAST = 2_000
 OVERHEAD_MB = 300
 PAGE_MB = 400
 """The gateway, and the projector while it makes all views anew."""
+NOTIFIER_MB = 100
 
 
 @dataclass(frozen=True)
@@ -128,6 +129,7 @@ def _memory(settings: Settings) -> Finding:
     free_mb = next(int(line.split()[1]) for line in lines if line.startswith("MemAvailable:")) // 1024
     task_managers_mb = settings.task_managers * (settings.taskmanager_mb + OVERHEAD_MB)
     page_mb = settings.redis_mb + PAGE_MB if settings.page == "on" else 0
+    page_mb += NOTIFIER_MB if notifier.wanted(settings) else 0
     needed_mb = page_mb + settings.kafka_heap_mb + settings.jobmanager_mb + task_managers_mb + OVERHEAD_MB
     found = f"{free_mb:,} MB available, {needed_mb:,} MB at most for a stack"
     up = Home(settings.home).supervised()

@@ -85,6 +85,33 @@ def _folder() -> Kind:
     return Kind(parse, "a folder whose full path has only letters, digits and . _ - + @ /")
 
 
+def _file() -> Kind:
+    def parse(text: str) -> str:
+        return str(Path(text).expanduser().absolute()) if text else ""
+
+    return Kind(parse, "a file")
+
+
+def _mail_server() -> Kind:
+    def parse(text: str) -> str:
+        if text and not re.fullmatch(r"(smtp|smtp\+starttls|smtps)://[\x21-\x7e]+", text):
+            raise ValueError
+        return text
+
+    return Kind(
+        parse, "smtp://HOST, smtp+starttls://USER@HOST or smtps://USER@HOST, with :PORT behind where it is another"
+    )
+
+
+def _mail_address() -> Kind:
+    def parse(text: str) -> str:
+        if text and not re.fullmatch(r"[\x21-\x3f\x41-\x7e]{1,64}@[A-Za-z0-9.-]{1,189}", text):
+            raise ValueError
+        return text
+
+    return Kind(parse, "an e-mail address")
+
+
 def _setting(default: str, kind: Kind, meaning: str) -> Any:
     """A field of `Settings`; `default` is written as a user would write it."""
     return field(
@@ -102,7 +129,7 @@ class Settings:
     clock: str = _setting("replay", _one_of("replay", "live"), "the venue's clock: the replayed data's or the broker's")
     partitions: int = _setting("4", _whole(1, 720), "partitions of each topic; fixed when the topics are made")
     account_shards: int = _setting("16", _whole(1, 720), "shards of the accounts; fixed for a venue's life")
-    task_managers: int = _setting("2", _whole(1, 32), "TaskManagers, one slot each")
+    task_managers: int = _setting("4", _whole(1, 32), "TaskManagers, one slot each")
     parallelism: int = _setting("1", _whole(1, 32), "parallelism of each job when it is first submitted")
     checkpoint_ms: int = _setting("2000", _whole(100, 600_000), "milliseconds from one checkpoint to the next")
     kafka_port: int = _setting("0", _whole(0, PORT_MAX), "port of the Kafka broker")
@@ -114,8 +141,32 @@ class Settings:
     gateway_host: str = _setting("127.0.0.1", _address(), "where the page is served; 0.0.0.0 is every network")
     gateway_hosts: str = _setting("", _host_names(), "further names under which browsers may ask for the page")
     page: str = _setting("on", _one_of("on", "off"), "the page, with its Redis, projector and gateway, or none of them")
+    analytics: str = _setting(
+        "on", _one_of("on", "off"), "the jobs that compute candles, indicators and signals, or none of them"
+    )
+    lateness_ms: int = _setting(
+        "5000",
+        _whole(0, 3_600_000),
+        "how many milliseconds older than the newest a trade or bar may be and still count",
+    )
+    models: Path = _setting(
+        ".openbell/models",
+        _folder(),
+        "the forecast's models: the newest is in use, or where there is none the one that comes along",
+    )
     demo_account: str = _setting(
         "demo", _account(), "the paper account with which everyone who sees the page trades; none: nobody"
+    )
+    smtp: str = _setting("", _mail_server(), "the mail server for alerts; without one, e-mails are given up")
+    smtp_password_file: str = _setting("", _file(), "the file with the password of the mail server's user")
+    mail_from: str = _setting("", _mail_address(), "the address that alerts come from")
+    webhook_key_file: str = _setting(
+        "",
+        _file(),
+        "the file with the secret that webhooks are signed with; without one, webhook.key in the home is made",
+    )
+    webhook_private: str = _setting(
+        "off", _one_of("on", "off"), "whether webhooks may reach this machine and private networks"
     )
     kafka_heap_mb: int = _setting("320", _whole(128, 65_536), "megabytes of the broker's heap")
     jobmanager_mb: int = _setting("832", _whole(768, 65_536), "megabytes of the JobManager's process")

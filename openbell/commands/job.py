@@ -14,7 +14,7 @@ EXAMPLE = "openbell job matching --parallelism 2"
 
 def job(
     context: typer.Context,
-    name: str = typer.Argument(help="accounts or matching."),
+    name: str = typer.Argument(help="accounts, matching or indicators."),
     start: bool = typer.Option(
         False, "--start", help="Submit the job if it is not there, from its last savepoint or checkpoint."
     ),

@@ -40,7 +40,7 @@ def report(context: typer.Context) -> dict[str, Any]:
     """What the command shows. Raises NotReadyError when no stack is up."""
     from openbell import stack
     from openbell.errors import OpenbellError
-    from openbell.stack.jobs import JOBS, JobStatus
+    from openbell.stack.jobs import JobStatus, wanted_jobs
 
     up = stack.running(settings_of(context))
     memory = up.memory_mb()
@@ -55,7 +55,7 @@ def report(context: typer.Context) -> dict[str, Any]:
         for name, one in up.services().items()
     }
     jobs = {}
-    for name in JOBS:
+    for name in wanted_jobs(up.settings):
         try:
             jobs[name] = asdict(up.jobs.status(name))
         except OpenbellError:

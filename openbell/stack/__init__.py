@@ -13,7 +13,7 @@ from openbell.errors import NotReadyError, OpenbellError, SettingError
 from openbell.home import Home, read_json
 from openbell.settings import Settings, variable
 from openbell.stack import flink, gateway, jars, java, kafka, ports, redis, topics
-from openbell.stack.jobs import JOBS, Jobs
+from openbell.stack.jobs import Jobs, wanted_jobs
 from openbell.supervise import daemon
 from openbell.supervise.processes import resident_mb, sweep, wait_until
 
@@ -125,10 +125,11 @@ def up(settings: Settings, *, jobs: bool = True, say: Say = lambda _: None) -> S
     Raises OpenbellError; what was started until then goes on, so that its logs can be read, until `down`.
     """
     home = Home(settings.home)
-    slots = len(JOBS) * settings.parallelism
+    wanted = wanted_jobs(settings)
+    slots = len(wanted) * settings.parallelism
     if jobs and settings.task_managers < slots:
         raise SettingError(
-            f"{variable('task_managers')} is {settings.task_managers}; write {slots} or more: {len(JOBS)} jobs"
+            f"{variable('task_managers')} is {settings.task_managers}; write {slots} or more: {len(wanted)} jobs"
             f" at {variable('parallelism')}={settings.parallelism} need {slots}"
         )
     with home.changing():
@@ -151,14 +152,15 @@ def _complete(stack: Stack, *, jobs: bool, say: Say) -> None:
     say("waiting for Kafka and the JobManager")
     stack.wait_ready(start_timeout_s, task_managers=False)
     topics.create(stack.bootstrap_servers, stack.venue, stack.settings.partitions)
-    if jobs:
-        missing = [name for name in JOBS if stack.jobs.active_id(name) is None]
+    wanted = wanted_jobs(stack.settings) if jobs else ()
+    if wanted:
+        missing = [name for name in wanted if stack.jobs.active_id(name) is None]
         say(f"submitting the jobs {' and '.join(missing)}")
-        with ThreadPoolExecutor(len(JOBS)) as pool:
+        with ThreadPoolExecutor(len(wanted)) as pool:
             list(pool.map(lambda name: stack.jobs.submit(name, check_slots=False), missing))
     say("waiting for the TaskManagers")
     stack.wait_ready(start_timeout_s)
-    for name in JOBS if jobs else ():
+    for name in wanted:
         say(f"waiting for the {name} job")
         stack.jobs.wait_running(name, start_timeout_s)
     if stack.has_page:
@@ -186,7 +188,7 @@ def down(settings: Settings, *, savepoints: bool = True, wipe: bool = False, say
 
 def _stop_jobs(stack: Stack, say: Say) -> list[str]:
     warnings = []
-    for name in JOBS:
+    for name in wanted_jobs(stack.settings):
         say(f"stopping the {name} job with a savepoint")
         try:
             stack.jobs.stop(name)

@@ -1,17 +1,17 @@
-"""The page's two services: the projector, which folds Kafka's logs into views in Redis, and the gateway, which serves the pages.
+"""The page's services: the projector, which folds Kafka's logs into views in Redis, the gateway, which serves the pages, and the notifier.
 
-Both are told everything by arguments. They may start before Kafka has its topics: they wait for these by themselves.
+All are told everything by arguments. They may start before Kafka has its topics: they wait for these by themselves.
 """
 
 import http.client
 import socket
-import sys
 import urllib.error
 import urllib.request
 
 from openbell.errors import OpenbellError, SettingError
 from openbell.settings import Settings, variable
-from openbell.stack import flink, redis
+from openbell.stack import notifier, redis
+from openbell.stack.python import python_service
 from openbell.supervise.processes import wait_until
 from openbell.supervise.service import Service
 
@@ -43,7 +43,7 @@ def need_address(host: str) -> None:
 
 
 def prepare(settings: Settings) -> list[Service]:
-    """The services to run, the projector first."""
+    """The services to run, the projector first. Raises SettingError where the settings do not go together."""
     venue = [
         "--bootstrap-servers",
         f"127.0.0.1:{settings.kafka_port}",
@@ -67,7 +67,11 @@ def prepare(settings: Settings) -> list[Service]:
     ]
     for name in filter(None, settings.gateway_hosts.split(",")):
         pages += ["--allowed-host", name]
-    return [_service("projector", "gateway.projector", venue), _service("gateway", "gateway.server", pages)]
+    services = [
+        python_service("projector", "gateway.projector", venue),
+        python_service("gateway", "gateway.server", pages),
+    ]
+    return [*services, notifier.prepare(settings)] if notifier.wanted(settings) else services
 
 
 def wait_answer(url: str, seconds: float) -> None:
@@ -93,12 +97,3 @@ def why_not(url: str) -> str:
         return f"answers {error.code}: {error.read(_REASON_MAX).decode(errors='replace').strip()}"
     except (OSError, http.client.HTTPException) as error:
         return f"does not answer: {getattr(error, 'reason', error)}"
-
-
-def _service(name: str, module: str, arguments: list[str]) -> Service:
-    return Service(
-        name=name,
-        command=[sys.executable, "-P", "-m", module, *arguments],
-        environment={"PYTHONPATH": flink.python_path(), "MALLOC_ARENA_MAX": "2"},
-        stop_s=10,
-    )

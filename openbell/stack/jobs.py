@@ -26,11 +26,18 @@ from openbell.stack import flink
 from openbell.stack.rest import FlinkRest
 from openbell.supervise.processes import wait_until
 
-JOBS = ("accounts", "matching")
+EXCHANGE = ("accounts", "matching")
+ANALYTICS = ("indicators", "signals")
+JOBS = EXCHANGE + ANALYTICS
 RUNS_KEPT_MAX = 3
 SAVEPOINTS_KEPT_MAX = 5
 _SUBMIT_S = 180
 _ENDED = ("FINISHED", "CANCELED", "FAILED")
+
+
+def wanted_jobs(settings: Settings) -> tuple[str, ...]:
+    """Return the names of the jobs that a stack of these settings runs."""
+    return JOBS if settings.analytics == "on" else EXCHANGE
 
 
 @dataclass(frozen=True)
@@ -150,6 +157,10 @@ class Jobs:
             self.settings.clock,
             "--account-shards",
             str(self.settings.account_shards),
+            "--lateness-ms",
+            str(self.settings.lateness_ms),
+            "--models",
+            str(self.settings.models),
         ]
 
     def run_module(

@@ -1,4 +1,4 @@
-"""One Redis server for the views. It writes nothing to disk: the projector makes all that is in it anew from Kafka.
+"""One Redis server for the views, and for what the notifier has sent. It writes nothing to disk: the projector makes all views anew from Kafka.
 
 It is bound in memory and evicts nothing: a view with holes would show a market that never was, so a write too many is refused.
 """

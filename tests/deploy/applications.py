@@ -25,7 +25,7 @@ from openbell.stack.log4j import LOG4J
 from openbell.stack.rest import FlinkRest
 from openbell.supervise.processes import MARK, kill_group, resident_mb, wait_until
 from openbell.supervise.service import Service
-from tests.deploy.files import flink_deployment
+from tests.deploy.files import JOBS, flink_deployment
 
 END_S = 60
 PLACES = (
@@ -47,7 +47,7 @@ class Machine:
     def __init__(self, folder: Path, jars: Path) -> None:
         start = ports._start(folder)
         around = ((start + step - ports.FIRST) % ports.COUNT + ports.FIRST for step in range(ports.COUNT))
-        broker, controller, self.zookeeper_port, *self.rest_ports = islice(filter(ports.is_free, around), 5)
+        broker, controller, self.zookeeper_port, *self.rest_ports = islice(filter(ports.is_free, around), 3 + len(JOBS))
         self.settings = Settings(home=folder, jars=jars, kafka_port=broker, kafka_controller_port=controller)
         self.home = Home(folder)
         self.home.make()

@@ -15,7 +15,7 @@ ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / "k8s" / "flink-operator"
 CRDS = ROOT.parent / "shared" / "k8s-crds"
 KUSTOMIZATION = ("kustomization.yaml", "image-fields.yaml")
-JOBS = ("accounts", "matching")
+JOBS = ("accounts", "matching", "indicators", "signals")
 
 
 @dataclass(frozen=True)

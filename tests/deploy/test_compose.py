@@ -95,3 +95,29 @@ def test_a_job_and_its_task_managers_find_each_other(job: str):
         assert settings["execution.checkpointing.dir"] == f"file:///flink-data/checkpoints/{job}"
         assert "$" not in "".join(settings.values())
         assert "flink-data:/flink-data" in service["volumes"]
+
+
+def test_the_notifier_is_given_secrets_and_a_mail_server_by_variables():
+    service = SERVICES["notifier"]
+    bare = words(service, "command")
+    assert bare == [
+        *("--bootstrap-servers", "kafka:9092", "--redis", "redis://redis:6379/0", "--venue", "replay", "--replay"),
+    ]
+    variables = {
+        "WEBHOOK_KEY_FILE": "./webhook.key",
+        "SMTP": "smtps://me@mail.example.org",
+        "SMTP_PASSWORD_FILE": "./password",
+        "MAIL_FROM": "alerts@example.org",
+    }
+    assert words(service, "command", variables)[len(bare) :] == [
+        *("--webhook-key-file", "/run/secrets/webhook-key"),
+        *("--smtp", "smtps://me@mail.example.org", "--mail-from", "alerts@example.org"),
+        *("--smtp-password-file", "/run/secrets/smtp-password"),
+    ]
+    assert service["secrets"] == list(COMPOSE["secrets"]) == ["webhook-key", "smtp-password"]
+    files = {name: secret["file"] for name, secret in COMPOSE["secrets"].items()}
+    assert {name: interpolated(file, {}) for name, file in files.items()} == dict.fromkeys(files, "/dev/null")
+    assert {name: interpolated(file, variables) for name, file in files.items()} == {
+        "webhook-key": "./webhook.key",
+        "smtp-password": "./password",
+    }

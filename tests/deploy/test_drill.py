@@ -1,4 +1,4 @@
-"""The operator's drill: both FlinkDeployments run as they are written, lose a JobManager, are stopped, and go on at another parallelism."""
+"""The operator's drill: all FlinkDeployments run as they are written, lose a JobManager, are stopped, and go on at another parallelism."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def machine(tmp_path: Path) -> Iterator[Machine]:
 def test_what_the_manifests_say_runs_is_upgraded_and_loses_nothing(machine: Machine):
     machine.run_servers()
     applications = [Application(machine, job, port) for job, port in zip(JOBS, machine.rest_ports, strict=True)]
-    accounts, matching = applications
+    accounts, matching, *others = applications
     assert wait_until(lambda: not ports.is_free(machine.settings.kafka_port), START_S), "Kafka does not listen"
     name = matching.argument("--venue")
     for _ in range(2):  # what is there stays as it is
@@ -64,7 +64,7 @@ def test_what_the_manifests_say_runs_is_upgraded_and_loses_nothing(machine: Mach
     accounts.wait_running(START_S)
     assert "/chk-" in accounts.restored_from()
 
-    # An upgrade falls into the replay: both stop with savepoints and start from these, one of them at another parallelism.
+    # An upgrade falls into the replay: all stop with savepoints and start from these, one of them at another parallelism.
     _wait(first)
     second = _replay(venue, WHOLE)
     venue.wait_for_more(topics.TRADES, venue.count(topics.TRADES))
@@ -72,6 +72,8 @@ def test_what_the_manifests_say_runs_is_upgraded_and_loses_nothing(machine: Mach
     savepoints = [application.stop(START_S) for application in applications]
     accounts.start(savepoint=savepoints[0])
     matching.start(savepoint=savepoints[1], parallelism=2)
+    for application, savepoint in zip(others, savepoints[2:], strict=True):
+        application.start(savepoint=savepoint)
     for application, savepoint in zip(applications, savepoints, strict=True):
         application.wait_running(START_S)
         assert application.restored_from() == savepoint

@@ -74,9 +74,10 @@ def test_the_schema_finds_what_is_wrong(path: tuple[str, ...], value: object, op
     assert len(list(operator_schema.iter_errors(wrong))) == 1
 
 
-def test_the_two_flink_deployments_differ_in_their_name_only():
-    texts = {job: (FOLDER / f"{job}.yaml").read_text() for job in JOBS}
-    assert texts["accounts"].replace("accounts", "matching") == texts["matching"]
+@pytest.mark.parametrize("job", JOBS)
+def test_the_flink_deployments_differ_in_their_name_only(job: str):
+    text = (FOLDER / f"{job}.yaml").read_text()
+    assert text.replace(job, "matching") == (FOLDER / "matching.yaml").read_text()
 
 
 def test_the_kustomization_lists_every_file_once():
@@ -139,10 +140,24 @@ def test_a_pod_may_do_little(manifest: Manifest):
         if manifest.kind != "FlinkDeployment":
             assert spec["automountServiceAccountToken"] is False
             assert container["resources"]["limits"]["memory"] == container["resources"]["requests"]["memory"]
-    claims = {
-        volume["persistentVolumeClaim"]["claimName"] for volume in spec.get("volumes", ()) if "emptyDir" not in volume
-    }
+    volumes = spec.get("volumes", ())
+    claims = {volume["persistentVolumeClaim"]["claimName"] for volume in volumes if "persistentVolumeClaim" in volume}
     assert claims <= {one.name for one in ALL if one.kind == "PersistentVolumeClaim"}
+    assert all(volume["secret"]["optional"] for volume in volumes if "secret" in volume)  # none comes along
+
+
+def test_the_notifier_finds_its_secrets_where_they_are_mounted():
+    (notifier,) = (one for one in ALL if one.name == "notifier")
+    spec = notifier.pod()["spec"]
+    (container,) = spec["containers"]
+    (mount,) = container["volumeMounts"]
+    told = (FOLDER / "notifier.yaml").read_text().split("apiVersion", maxsplit=1)[0]
+    named = re.findall(r"(--[a-z-]+-file), (\S+)/([a-z-]+)", told)
+    assert named == [
+        ("--webhook-key-file", mount["mountPath"], "webhook-key"),
+        ("--smtp-password-file", mount["mountPath"], "smtp-password"),
+    ]
+    assert spec["volumes"] == [{"name": mount["name"], "secret": {"secretName": "notifier", "optional": True}}]
 
 
 @pytest.mark.parametrize("job", JOBS)

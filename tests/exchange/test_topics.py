@@ -26,7 +26,7 @@ def test_inboxes_and_market_data_carry_the_brokers_time_and_nothing_else_does() 
     stamped = {
         spec.name for spec in topics.topic_specs("v", 1) if spec.config.get("message.timestamp.type") == "LogAppendTime"
     }
-    assert stamped == {"v.account-inbox", "v.book-inbox"}
+    assert stamped == {"v.account-inbox", "v.book-inbox", "v.market-data"}
 
 
 def test_a_dead_letter_holds_the_greatest_record_in_base64() -> None:

@@ -16,6 +16,7 @@ from litestar.testing import TestClient
 
 from exchange.messages import AccountCommand, shard_of
 from exchange.topics import ACCOUNT_INBOX
+from gateway.alert_rules import AlertPorts, MemoryAlertRules
 from gateway.app import create_app
 from gateway.changes import RedisChanges
 from gateway.ports import NotTaken, UnknownOutcome
@@ -82,8 +83,8 @@ async def until(condition: Callable[[], bool]) -> None:
         await asyncio.sleep(0.001)
 
 
-def app_over(floor: Floor, commands: Any, **settings: Any) -> Litestar:
-    """Return the application over a floor; keywords are fields of `GatewaySettings`."""
+def app_over(floor: Floor, commands: Any, *, rules: MemoryAlertRules | None = None, **settings: Any) -> Litestar:
+    """Return the application over a floor; `rules` are its alerts, other keywords fields of `GatewaySettings`."""
     views = RedisViews(floor.projected.url, floor.projected.name, lambda: NOW_MS)
     changes = RedisChanges(floor.projected.url, floor.projected.name)
 
@@ -98,7 +99,9 @@ def app_over(floor: Floor, commands: Any, **settings: Any) -> Litestar:
 
     wanted = {"venue": floor.projected.name, "allowed_hosts": ("localhost", "127.0.0.1"), "demo_account": ACCOUNT}
     given = GatewaySettings(**{**wanted, **settings})
-    return create_app(given, commands, views, changes, now_ms=lambda: NOW_MS, lifespan=[ports])
+    rules = rules or MemoryAlertRules()
+    alerts = AlertPorts(rules, rules)
+    return create_app(given, commands, views, changes, now_ms=lambda: NOW_MS, lifespan=[ports], alerts=alerts)
 
 
 class Bench:

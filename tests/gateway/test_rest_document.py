@@ -10,18 +10,31 @@ from pathlib import Path
 
 import pytest
 
-from gateway import native
+from gateway import analytics_native, native
+from gateway.alert_reading import CONDITIONS
+from gateway.alert_reading import FIELDS as ALERT_FIELDS
 from gateway.groups import BRACKET_FIELDS, OCO_FIELDS
 from gateway.tickets import AMENDMENT_FIELDS, FIELDS
 from tests.gateway.adapters import Bench, running
 
-SOURCES = ("native.py", "native_orders.py", "bodies.py", "problems.py", "security.py", "pages.py")
+SOURCES = (
+    "native.py",
+    "analytics_native.py",
+    "parameters.py",
+    "native_alerts.py",
+    "native_orders.py",
+    "bodies.py",
+    "problems.py",
+    "security.py",
+    "pages.py",
+)
 BODIES = {
     "POST /api/native/orders": FIELDS,
     "POST /api/native/orders/oco": OCO_FIELDS,
     "POST /api/native/orders/bracket": BRACKET_FIELDS,
     "PATCH /api/native/orders/{order_id}": AMENDMENT_FIELDS,
     "PUT /api/native/dead-man": ("timeout_ms",),
+    "PUT /api/native/alerts/{name}": ALERT_FIELDS,
 }
 DOCUMENT = (Path(__file__).parent.parent.parent / "docs" / "REST.md").read_text()
 
@@ -54,17 +67,31 @@ def test_the_table_of_fields_is_that_of_a_ticket() -> None:
     assert {row[0].strip("`") for row in table("An order")} == set(FIELDS)
 
 
+def test_the_tables_of_alerts_are_those_of_the_code() -> None:
+    named = [(row[0].strip("`"), set(re.findall(r"`(\w+)`", row[1]))) for row in table("An alert")]
+    conditions = {name: set(readers) for name, (_, readers) in CONDITIONS.items()}
+    assert {name for name, _ in named if name in ALERT_FIELDS} == set(ALERT_FIELDS)
+    assert {name: fields for name, fields in named if name in conditions} == conditions
+
+
 def test_the_table_of_groups_has_all_fields() -> None:
     named = {field for row in table("Groups of orders") for field in re.findall(r"`(\w+)`", row[0])}
     assert named == {*OCO_FIELDS, *BRACKET_FIELDS}
 
 
 def test_the_bounds_in_the_table_are_those_of_the_code() -> None:
-    text = {row[0].split("/")[3].rstrip("`"): row[1] for row in table("Routes") if row[0].startswith("`GET")}
+    text = {row[0].strip("`").removeprefix("GET /api/native/"): row[1] for row in table("Routes")}
     for route, (default, greatest) in {
-        "depth": native.LEVELS,
-        "trades": native.TRADES,
-        "candles": native.CANDLES,
+        "depth/{symbol}": native.LEVELS,
+        "trades/{symbol}": native.TRADES,
+        "candles/{symbol}": native.CANDLES,
+        "leaders": analytics_native.LEADERS,
+        "markets/{symbol}/indicators": analytics_native.INDICATORS,
+        "markets/{symbol}/averages": analytics_native.WINDOWS,
+        "markets/{symbol}/profits": analytics_native.WINDOWS,
+        "markets/{symbol}/signals": analytics_native.SIGNALS,
+        "markets/{symbol}/late": analytics_native.LATE,
+        "inbox": analytics_native.ALERTS,
     }.items():
         assert f"1 to {greatest}, default {default}" in text[route]
 
@@ -94,6 +121,6 @@ def test_the_codes_of_errors_are_those_of_the_code() -> None:
     }
     folder = Path(native.__file__).parent
     text = "".join((folder / name).read_text() for name in SOURCES)
-    raised = set(re.findall(r'Problem\(\s*\d+, "([A-Z_]+)"|_invalid\(', text)) - {""}
+    raised = set(re.findall(r'Problem\(\s*\d+, "([A-Z_]+)"|invalid\(', text)) - {""}
     missing = raised - documented
     assert missing == set()

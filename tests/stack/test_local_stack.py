@@ -16,6 +16,7 @@ from openbell import stack as local
 from openbell.cli import app
 from openbell.errors import NotReadyError, OpenbellError
 from openbell.stack import Stack, gateway, topics
+from openbell.stack.jobs import JOBS
 from openbell.supervise.processes import marked, wait_until
 
 pytestmark = [pytest.mark.stack, pytest.mark.slow]
@@ -30,15 +31,15 @@ def test_status_names_services_ports_jobs_and_logs(stack: Stack) -> None:
     code, output = command(stack, "status", "--json")
     found = json.loads(output)
     assert code == 0
-    flink = ["jobmanager", "taskmanager-1", "taskmanager-2", "taskmanager-3"]
-    assert list(found["services"]) == ["kafka", *flink, "redis", "projector", "gateway"]
+    flink = ["jobmanager", *(f"taskmanager-{number}" for number in range(1, 6))]
+    assert list(found["services"]) == ["kafka", *flink, "redis", "projector", "gateway", "notifier"]
     assert all(service["pid"] and service["memory_mb"] > 1 for service in found["services"].values())
     settings = stack.settings
     ports = {"kafka": settings.kafka_port, "redis": settings.redis_port, "jobmanager": settings.flink_rest_port}
     ports |= {"gateway": settings.gateway_port}
     assert {name: service["port"] for name, service in found["services"].items() if service["port"]} == ports
     assert (found["page_url"], found["redis_url"]) == (stack.page_url, stack.redis_url)
-    assert {name: job["state"] for name, job in found["jobs"].items()} == {"accounts": "RUNNING", "matching": "RUNNING"}
+    assert {name: job["state"] for name, job in found["jobs"].items()} == dict.fromkeys(JOBS, "RUNNING")
     assert found["logs"] == str(stack.home.logs)
     assert (stack.home.logs / "kafka.log").stat().st_size > 0
     assert (stack.home.logs / "taskmanager-1.log").stat().st_size > 0

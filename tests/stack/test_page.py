@@ -20,7 +20,7 @@ def test_projector_and_gateway_are_told_where_the_others_are(tmp_path: Path) -> 
     given = settings(
         tmp_path, venue="eu", account_shards="8", demo_account="ann", gateway_hosts="bell.example.org,bell"
     )
-    projector, server = gateway.prepare(given)
+    projector, server, _ = gateway.prepare(given)
     venue = ["--bootstrap-servers", "127.0.0.1:20001", "--redis", "redis://127.0.0.1:20002/0", "--venue", "eu"]
     assert projector.command == [sys.executable, "-P", "-m", "gateway.projector", *venue]
     assert server.command == [

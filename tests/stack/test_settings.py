@@ -44,6 +44,12 @@ def test_what_is_written_is_read_back() -> None:
         ("OPENBELL_GATEWAY_HOST", "127.0.0.256", "an IPv4 address of this machine"),
         ("OPENBELL_GATEWAY_HOSTS", "bell.example.org:80", "names of hosts without ports, commas between them"),
         ("OPENBELL_GATEWAY_HOSTS", "-bell", "names of hosts without ports, commas between them"),
+        (
+            "OPENBELL_SMTP",
+            "localhost:25",
+            "smtp://HOST, smtp+starttls://USER@HOST or smtps://USER@HOST, with :PORT behind where it is another",
+        ),
+        ("OPENBELL_MAIL_FROM", "Openbell <alerts@example.org>", "an e-mail address"),
         ("OPENBELL_HOME", "/tmp/my files", "a folder whose full path has only letters, digits and . _ - + @ /"),
     ],
 )

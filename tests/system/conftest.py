@@ -15,8 +15,8 @@ from openbell.stack import Stack
 
 @pytest.fixture(scope="session")
 def bare_stack(start_stack: StartStack) -> Stack:
-    """A stack without jobs and without the page, with a slot to spare for rescaling."""
-    return start_stack(jobs=False, task_managers=3, page="off")
+    """A stack without jobs and without the page, with slots for a venue's four jobs and one to spare for rescaling."""
+    return start_stack(jobs=False, task_managers=5, page="off")
 
 
 _numbers = count(1)
