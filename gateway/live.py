@@ -1,14 +1,14 @@
 """Pushes what has changed to everyone who watches it, over websockets.
 
-Theory of operation: what may be watched is a topic (a symbol's market, the list of markets, an account's orders, the status), and each
-topic that somebody watches has one board. Word of a change makes the board read its view once, render the partials whose data are
+Theory of operation: what may be watched is a topic (a symbol's market, what is computed of it, the list of markets, an account's orders, its
+inbox, the status), and each topic that somebody watches has one board. Word of a change makes the board read its view once, render the partials whose data are
 not as before, and offer them to all its watchers: at once if it was quiet, else `PUSH_S` after the last time (or somewhat more). A watcher has one slot per
 partial, in which the newest replaces what it has not fetched yet. So a slow reader costs a bounded number of bytes, sees the newest state
 when it reads on, and holds nobody up; one that takes nothing for long is disconnected. A new watcher gets all that its boards
 show at once, so reconnecting leaves no gap.
 
-Candles are pushed as those that may have changed, because a page merges them into what it has; where a slot still holds some that
-were not fetched, the whole window takes their place.
+Candles and their indicators are pushed as those that may have changed, because a page merges them into what it has; where a slot still
+holds some that were not fetched, the whole window takes their place.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from typing import Any, Final, TypeAlias, cast
 
 import msgspec
 
+from gateway.analysis_page import Contexts, read_breadth, read_inbox, read_symbol
 from gateway.health import Metrics
 from gateway.ports import Changed, Views, ViewsUnavailable
 from gateway.render import Renderer
@@ -30,7 +31,7 @@ from gateway.shown import Span
 PUSH_S: Final = 0.08
 """Shortest time between two pushes of a market."""
 SLOWER: Final = 3
-"""How many times longer it is for what nobody reads by the tenth of a second: the list of markets, orders and balances."""
+"""How many times longer it is for what nobody reads by the tenth of a second: the list of markets, orders, balances, and what is computed."""
 RETRY_S: Final = 0.5
 STATUS_S: Final = 1.0
 CANDLES_MIN: Final = 10
@@ -38,8 +39,8 @@ CANDLES_MIN: Final = 10
 CLIENTS_MAX: Final = 2_000
 
 Topic: TypeAlias = tuple[str, ...]
-Contexts: TypeAlias = dict[str, dict[str, Any]]
-"""What each partial shows, by its name: the context that it is rendered with."""
+MERGED: Final = {"candles": "candles", "studies": "bars"}
+"""Partials of which a page merges what it gets into what it has, and the lists that they show."""
 
 _LOG = logging.getLogger(__name__)
 
@@ -138,13 +139,14 @@ class Board:
         return html
 
     def _part(self, name: str, context: dict[str, Any], before: dict[str, Any] | None) -> str:
-        """Render a partial as a page needs it that has shown `before`: of candles, those from the last one of then."""
-        candles = context.get("candles")
-        if not candles or before is None or not before["candles"]:
+        """Render a partial as a page needs it that has shown `before`: of candles and bars, those from the last one of then."""
+        listed = MERGED.get(name, "")
+        rows = context.get(listed)
+        if not rows or before is None or not before[listed]:
             return self._whole(name)
-        last_ms = before["candles"][-1].start_ms
-        changed = sum(candle.start_ms >= last_ms for candle in candles)
-        return self._renderer.partial(name, **{**context, "candles": candles[-max(changed, CANDLES_MIN) :]})
+        last_ms = before[listed][-1].start_ms
+        changed = sum(row.start_ms >= last_ms for row in rows)
+        return self._renderer.partial(name, **{**context, listed: rows[-max(changed, CANDLES_MIN) :]})
 
 
 class TooManyClients(Exception):
@@ -173,14 +175,21 @@ class Hub:
         self._boards: dict[Topic, Board] = {}
         self._clients = 0
 
-    def market_topics(self, symbol: str, span: Span) -> list[Topic]:
-        """Return the topics that a symbol's page watches."""
-        topics: list[Topic] = [("status",), ("market", symbol, span)]
-        return topics if self._account is None else [*topics, ("account", symbol)]
+    def market_topics(self, symbol: str, span: Span, read: int = 0) -> list[Topic]:
+        """Return the topics that a symbol's page watches. `read`: how many alerts who watches has read."""
+        topics: list[Topic] = [("market", symbol, span), ("analysis", symbol, span)]
+        return [*topics, *([] if self._account is None else [("account", symbol)]), *self._common(read)]
 
-    def markets_topics(self) -> list[Topic]:
+    def markets_topics(self, read: int = 0) -> list[Topic]:
         """Return the topics that the list of markets watches."""
-        return [("status",), ("markets",)]
+        return [("markets",), *self._common(read)]
+
+    def alerts_topics(self, read: int) -> list[Topic]:
+        """Return the topics that the page of the inbox watches."""
+        return [("status",), ("inbox", str(read))]
+
+    def _common(self, read: int) -> list[Topic]:
+        return [("status",)] if self._account is None else [("status",), ("unread", str(read))]
 
     def join(self, topics: list[Topic]) -> Client:
         """Return a new watcher of some topics. Raises TooManyClients."""
@@ -232,6 +241,10 @@ class Hub:
                 return partial(self._market, symbol, cast(Span, span))
             case ("account", symbol):
                 return partial(self._orders, symbol)
+            case ("analysis", symbol, span):
+                return partial(read_symbol, self._views, symbol, cast(Span, span))
+            case (("inbox" | "unread") as what, read):
+                return partial(self._alerts, int(read), here=what == "inbox")
             case ("markets",):
                 return self._markets
             case _:
@@ -244,7 +257,10 @@ class Hub:
         return {"status": {"freshness": freshness}}
 
     async def _markets(self) -> Contexts:
-        return {"markets": {"summaries": await self._views.summaries()}}
+        return {
+            "markets": {"summaries": await self._views.summaries()},
+            "breadth": await read_breadth(self._views.analytics),
+        }
 
     async def _market(self, symbol: str, span: Span) -> Contexts:
         market = await self._views.market(symbol, span)
@@ -262,6 +278,10 @@ class Hub:
             },
         }
 
+    async def _alerts(self, read: int, *, here: bool) -> Contexts:
+        assert self._account is not None, "only an account's pages watch it"
+        return await read_inbox(self._views.analytics, self._account, read, here=here)
+
     async def _orders(self, symbol: str) -> Contexts:
         assert self._account is not None, "only an account's pages watch it"
         account = await self._views.account(self._account)
@@ -272,9 +292,9 @@ class Hub:
 
 def _concerns(changed: Changed, topic: Topic, account: str | None) -> bool:
     match topic:
-        case ("market", symbol, _):
+        case (("market" | "analysis"), symbol, _):
             return symbol in changed.symbols
-        case ("account", _):
+        case (("account" | "inbox" | "unread"), _):
             return account in changed.accounts
         case ("markets",):
             return bool(changed.symbols)

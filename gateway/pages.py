@@ -17,11 +17,14 @@ from litestar import Request, Response, get, post
 from litestar.response import Redirect
 
 from exchange.money import UNITS_MAX
+from gateway.alert_cookie import alerts_read
+from gateway.analysis_page import read_breadth, read_inbox, read_symbol
 from gateway.ports import GatewayError, UnknownOutcome, ViewsUnavailable
 from gateway.problems import Problem, problem_of
 from gateway.refusals import REFUSALS
 from gateway.services import Services
 from gateway.shown import AccountShown, Answer, OrderShown, Span
+from gateway.studies import chosen
 from gateway.tickets import TYPED, TicketShown, Tone, blank, price_text, read_ticket, typed
 from gateway.trading import TradingService
 from gateway.words import ENDED, condition
@@ -40,11 +43,16 @@ _Request = Request[Any, Any, Any]
 
 
 @get("/")
-async def markets_page(services: Services) -> Response[str]:
+async def markets_page(request: _Request, services: Services) -> Response[str]:
     """Show all symbols."""
-    summaries = await services.views.summaries()
-    freshness = await services.views.freshness()
-    return _html(services.renderer.page("markets", summaries=summaries, freshness=freshness))
+    page = services.renderer.page(
+        "markets",
+        summaries=await services.views.summaries(),
+        freshness=await services.views.freshness(),
+        **await read_breadth(services.views.analytics),
+        **await _header(request, services),
+    )
+    return html(page)
 
 
 @get("/market/{symbol:str}")
@@ -63,7 +71,7 @@ async def market_page(request: _Request, services: Services, symbol: str) -> Res
 async def place_order(request: _Request, services: Services, symbol: str) -> Response[str] | Redirect:
     """Place the order that the form asks for."""
     trading = _trading(services)
-    fields = await _form(request)
+    fields = await form(request)
     order = None
     try:
         ticket_fields = {**fields, "symbol": symbol, **_expiry(fields)}
@@ -80,7 +88,7 @@ async def place_order(request: _Request, services: Services, symbol: str) -> Res
             fields |= {"request_id": order.request_id, "price": await price_text(order, services.views)}
         ticket, status = _failed(symbol, fields, problem), problem.status
     if "hx-request" in request.headers:
-        return _html(services.renderer.partial("ticket", ticket=ticket), status)
+        return html(services.renderer.partial("ticket", ticket=ticket), status)
     if order is not None and status in (200, 409):
         return Redirect(f"/market/{quote(symbol)}?request={quote(order.request_id, safe='')}", status_code=303)
     return await _market_page(request, services, symbol, ticket, status)
@@ -112,10 +120,10 @@ async def _cancelled(
     services: Services, account: str, symbol: str, notice: tuple[str, Tone], status: int
 ) -> Response[str]:
     """Answer a cancellation with a notice, and the orders where they can be read."""
-    html = services.renderer.partial("notice", notice=notice[0], tone=notice[1])
+    text = services.renderer.partial("notice", notice=notice[0], tone=notice[1])
     with suppress(ViewsUnavailable):
-        html += services.renderer.partial("orders", account=await services.views.account(account), symbol=symbol)
-    return _html(html, status)
+        text += services.renderer.partial("orders", account=await services.views.account(account), symbol=symbol)
+    return html(text, status)
 
 
 def _not_done(problem: Problem) -> tuple[str, Tone]:
@@ -207,15 +215,18 @@ async def _market_page(
     if span not in SPANS:
         raise Problem(422, "INVALID_FIELDS", f"There are no candles of this span: choose one of {', '.join(SPANS)}.")
     market = await services.views.market(symbol, cast(Span, span))
-    if market is None:
+    contexts = await read_symbol(services.views, symbol, cast(Span, span))
+    if market is None or not contexts:
         raise Problem(404, "NOT_FOUND", "There is no such symbol.")
     account = AccountShown(account="", balances=[], open_orders=[], ended_orders=[])
     if services.trading is not None:
         account = await services.views.account(services.trading.account)
+    query = request.query_params
     page = services.renderer.page(
         "market",
-        market=market,
-        span=span,
+        **{name: value for context in contexts.values() for name, value in context.items()},
+        **await _header(request, services),
+        chosen=chosen(query, query.getall("line", [])),
         spans=SPANS,
         summary=market.summary,
         depth=market.depth,
@@ -227,12 +238,20 @@ async def _market_page(
         account=account,
         ticket=ticket,
         freshness=await services.views.freshness(),
-        demo_account=services.settings.demo_account,
     )
-    return _html(page, status)
+    return html(page, status)
 
 
-async def _form(request: _Request) -> dict[str, str]:
+async def _header(request: _Request, services: Services) -> dict[str, Any]:
+    """Return what every page's header and footer show of the account."""
+    account = services.settings.demo_account
+    if account is None:
+        return {"demo_account": None}
+    inbox = await read_inbox(services.views.analytics, account, alerts_read(request), here=False)
+    return {"demo_account": account, **inbox["unread"]}
+
+
+async def form(request: _Request) -> dict[str, str]:
     """Return a form's fields; of a field that comes twice, the last."""
     if request.headers.get("content-type", "").partition(";")[0].strip().lower() != FORM:
         raise Problem(415, "UNSUPPORTED_MEDIA_TYPE", f"This address takes a form ({FORM}).")
@@ -259,5 +278,6 @@ def _trading(services: Services) -> TradingService:
     return services.trading
 
 
-def _html(html: str, status: int = 200) -> Response[str]:
-    return Response(html, status_code=status, media_type="text/html", headers={"Cache-Control": "no-store"})
+def html(text: str, status: int = 200) -> Response[str]:
+    """Answer with a page or partials, which nobody may keep."""
+    return Response(text, status_code=status, media_type="text/html", headers={"Cache-Control": "no-store"})

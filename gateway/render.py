@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from gateway import filters, words
+from gateway import alert_form, figures, filters, studies, words
 
 TEMPLATES: Final = Path(__file__).parent.parent / "templates"
 
@@ -24,8 +24,18 @@ class Renderer:
             lstrip_blocks=True,
             auto_reload=False,
         )
-        self._environment.tests.update(words.TESTS)
-        self._environment.filters.update(filters.FILTERS | words.FILTERS)
+        self._environment.tests.update(words.TESTS | figures.TESTS)
+        self._environment.filters.update(filters.FILTERS | words.FILTERS | figures.FILTERS | alert_form.FILTERS)
+        self._environment.globals.update(
+            lines=studies.LINES,
+            panes=studies.PANES,
+            rules=studies.RULES,
+            book_measures=studies.BOOK,
+            outputs=studies.OUTPUTS,
+            warm_up=studies.warm_up,
+            conditions=alert_form.CONDITIONS,
+            span_choices=alert_form.SPAN_CHOICES,
+        )
 
     def page(self, name: str, **context: Any) -> str:
         """Return a whole page."""

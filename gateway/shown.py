@@ -22,7 +22,7 @@ from exchange.messages import (
     TimeInForce,
 )
 
-Span: TypeAlias = Literal["1m", "5m", "15m", "1h", "1d"]
+Span: TypeAlias = Literal["1s", "1m", "5m", "15m", "1h", "1d"]
 OrderState: TypeAlias = Literal["OPEN", "FILLED", "CANCELLED", "EXPIRED"]
 Trigger: TypeAlias = Literal["WAITING", "TRIGGERED"]
 OutcomeState: TypeAlias = Literal["ACCEPTED", "REJECTED"]
@@ -91,7 +91,10 @@ class TradeShown(Shown, frozen=True):
 
 
 class CandleShown(Shown, frozen=True):
-    """What trades did in the span that begins at `start_ms`."""
+    """What trades did in the span that begins at `start_ms`. `turnover` is in the quote asset, `vwap` turnover by volume.
+
+    `closed`: no trade is expected in it any more, though one that comes late may still correct it.
+    """
 
     start_ms: int
     open: str
@@ -100,6 +103,9 @@ class CandleShown(Shown, frozen=True):
     close: str
     volume: str
     trades: int
+    turnover: str = "0"
+    vwap: float | None = None
+    closed: bool = False
 
 
 class Indicative(Shown, frozen=True):

@@ -11,6 +11,7 @@ from litestar import WebSocket, websocket
 from litestar.exceptions import WebSocketDisconnect
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
+from gateway.alert_cookie import alerts_read
 from gateway.live import Client, TooManyClients, Topic
 from gateway.ports import ViewsUnavailable
 from gateway.services import Services
@@ -28,7 +29,7 @@ _Socket = WebSocket[Any, Any, Any]
 @websocket("/live/markets")
 async def live_markets(socket: _Socket, services: Services) -> None:
     """Push the list of markets."""
-    await _serve(socket, services, services.hub.markets_topics())
+    await _serve(socket, services, services.hub.markets_topics(alerts_read(socket)))
 
 
 @websocket("/live/market/{symbol:str}")
@@ -42,7 +43,16 @@ async def live_market(socket: _Socket, services: Services, symbol: str) -> None:
     if span not in get_args(Span):
         await socket.close(POLICY, "no such span")
         return
-    await _serve(socket, services, services.hub.market_topics(symbol, span))
+    await _serve(socket, services, services.hub.market_topics(symbol, span, alerts_read(socket)))
+
+
+@websocket("/live/alerts")
+async def live_alerts(socket: _Socket, services: Services) -> None:
+    """Push the account's inbox."""
+    if services.settings.demo_account is None:
+        await socket.close(POLICY, "no account")
+        return
+    await _serve(socket, services, services.hub.alerts_topics(alerts_read(socket)))
 
 
 async def _serve(socket: _Socket, services: Services, topics: list[Topic]) -> None:

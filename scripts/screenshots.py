@@ -23,8 +23,8 @@ BYTES_MAX: Final = 300_000
 Scheme: TypeAlias = Literal["light", "dark"]
 
 
-def take(browser: Browser, address: str, picture: Path, scheme: Scheme, viewport: ViewportSize) -> None:
-    """Save what a page looks like once it is live and its chart, if it has one, is drawn."""
+def take(browser: Browser, address: str, picture: Path, scheme: Scheme, viewport: ViewportSize, part: str = "") -> None:
+    """Save what a page, or a window from a `part` of it on, looks like once it is live and its chart, if it has one, is drawn."""
     context = browser.new_context(viewport=viewport, color_scheme=scheme, reduced_motion="reduce")
     page = context.new_page()
     answer = page.goto(address)
@@ -33,6 +33,8 @@ def take(browser: Browser, address: str, picture: Path, scheme: Scheme, viewport
     page.locator("#status.live").wait_for()
     if page.locator("#chart").count():
         page.locator("#chart canvas").first.wait_for()
+    if part:
+        page.locator(part).evaluate("element => element.scrollIntoView()")
     page.screenshot(path=picture, animations="disabled")
     context.close()
     size = picture.stat().st_size
@@ -85,6 +87,7 @@ def main() -> None:
         for scheme in schemes:
             take(browser, markets, arguments.folder / f"markets-{scheme}.png", scheme, WIDE)
             take(browser, market, arguments.folder / f"market-{scheme}.png", scheme, WIDE)
+            take(browser, market, arguments.folder / f"analysis-{scheme}.png", scheme, WIDE, part=".analysis")
         take(browser, market, arguments.folder / "market-narrow.png", "light", NARROW)
         browser.close()
 

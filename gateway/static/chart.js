@@ -1,4 +1,5 @@
 // Candles and volume, drawn from the data attribute of #candles and following it: a push may hold all candles or the newest few.
+import { Studies } from "./studies.js";
 
 const DAY = "1d";
 
@@ -12,6 +13,11 @@ function palette() {
   };
 }
 
+/** Whether the figures over the chart take more than two lines. */
+function narrow() {
+  return matchMedia("(max-width: 43.99rem)").matches;
+}
+
 function chartOptions(colours, span) {
   const crosshair = { color: colours.ink, labelBackgroundColor: colours.label };
   return {
@@ -20,9 +26,10 @@ function chartOptions(colours, span) {
       attributionLogo: false, // the page's footer has the link instead
       background: { color: colours.panel }, textColor: colours.ink, fontSize: 11,
       fontFamily: getComputedStyle(document.body).fontFamily,
+      panes: { separatorColor: colours.line, separatorHoverColor: colours.grid },
     },
     grid: { vertLines: { color: colours.grid }, horzLines: { color: colours.grid } },
-    rightPriceScale: { borderColor: colours.line, scaleMargins: { top: 0.12, bottom: 0.24 } },
+    rightPriceScale: { borderColor: colours.line, scaleMargins: { top: narrow() ? 0.28 : 0.14, bottom: 0.24 } },
     timeScale: { borderColor: colours.line, timeVisible: span !== DAY, secondsVisible: false, rightOffset: 3 },
     crosshair: { mode: LightweightCharts.CrosshairMode.Normal, vertLine: crosshair, horzLine: crosshair },
     localization: { locale: "en-GB", dateFormat: "yyyy-MM-dd" },
@@ -53,7 +60,7 @@ function same(one, other) {
 }
 
 class Candles {
-  constructor(place, source) {
+  constructor(place, source, form) {
     this.source = source;
     this.known = new Map();
     this.colours = palette();
@@ -63,6 +70,7 @@ class Candles {
       priceFormat: { type: "volume" }, priceScaleId: "", lastValueVisible: false, priceLineVisible: false,
     });
     this.volumes.priceScale().applyOptions({ scaleMargins: { top: 0.82, bottom: 0 } });
+    this.studies = new Studies(this.chart, this.prices, this.known, form, () => this.tell());
     this.legend = new Legend(place, source.dataset.span);
     this.chart.subscribeCrosshairMove(({ time }) => {
       this.pointed = this.known.get(time);
@@ -75,7 +83,8 @@ class Candles {
   }
 
   tell() {
-    this.legend.show(this.pointed ?? this.known.get(this.newest));
+    const candle = this.pointed ?? this.known.get(this.newest);
+    this.legend.show(candle, candle ? this.studies.words(candle.time) : "");
   }
 
   drawAll() {
@@ -96,6 +105,8 @@ class Candles {
     this.known.clear();
     this.newest = undefined;
     this.drawAll();
+    this.studies.forget();
+    this.studies.merge();
   }
 
   /** Take in what #candles holds now. Series can only be added to at their end, so an older candle that is new redraws them. */
@@ -116,6 +127,7 @@ class Candles {
         this.volumes.update(this.bar(candle));
       }
     }
+    if (changed.length > 0) this.studies.draw();
     if (first) this.showNewest();
     this.tell();
   }
@@ -124,7 +136,7 @@ class Candles {
   showNewest() {
     const fitting = Math.max(40, Math.floor(this.chart.timeScale().width() / 8));
     const count = this.known.size;
-    this.chart.timeScale().setVisibleLogicalRange({ from: Math.max(count, 40) - fitting, to: count + 2 });
+    this.chart.timeScale().setVisibleLogicalRange({ from: count - Math.min(fitting, Math.max(count, 40)), to: count + 2 });
   }
 
   recolour() {
@@ -132,26 +144,34 @@ class Candles {
     this.chart.applyOptions(chartOptions(this.colours, this.source.dataset.span));
     this.prices.applyOptions(candleColours(this.colours));
     this.drawAll();
+    this.studies.recolour();
   }
 }
 
-/** A line of figures over the chart: those of the candle under the pointer, or the newest. */
+/** Lines of figures over the chart: those of the candle under the pointer, or the newest. */
 class Legend {
   constructor(place, span) {
     this.volume = new Intl.NumberFormat("en", { maximumFractionDigits: 12 }).format;
     this.digits = span === DAY ? 10 : 16;
     this.line = document.createElement("p");
     this.line.className = "legend";
-    place.append(this.line);
+    this.more = document.createElement("p");
+    this.more.className = "legend-more";
+    const lines = document.createElement("div");
+    lines.className = "legends";
+    lines.append(this.line, this.more);
+    place.append(lines);
   }
 
   clear(formatter) {
     this.price = formatter;
     this.line.textContent = "No trades yet";
+    this.more.textContent = "";
   }
 
-  show(candle) {
+  show(candle, more) {
     if (!candle) return;
+    this.more.textContent = more;
     const when = new Date(candle.time * 1000).toISOString().slice(0, this.digits).replace("T", " ");
     const figures = ["open", "high", "low", "close"].map((name) => `${name[0].toUpperCase()} ${this.price(candle[name])}`);
     this.line.textContent = [when, ...figures, `V ${this.volume(candle.volume)}`].join("   ");
@@ -159,9 +179,9 @@ class Legend {
   }
 }
 
-/** Draw the candles of `source` in `place`, and follow them and the colour scheme from now on. */
-export function drawChart(place, source) {
-  const candles = new Candles(place, source);
+/** Draw the candles of `source` in `place`, with what `form` asks for, and follow them, it and the colour scheme from now on. */
+export function drawChart(place, source, form) {
+  const candles = new Candles(place, source, form);
   candles.merge();
   new MutationObserver(() => candles.merge()).observe(source, { attributeFilter: ["data-candles", "data-tick", "data-lot"] });
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => candles.recolour());

@@ -6,4 +6,4 @@ import { helpWithOrders } from "./ticket.js";
 followConnection();
 helpWithOrders();
 const place = document.getElementById("chart");
-if (place) drawChart(place, document.getElementById("candles"));
+if (place) drawChart(place, document.getElementById("candles"), document.getElementById("view"));

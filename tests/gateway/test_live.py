@@ -85,7 +85,10 @@ async def until(client: Client, wanted: Callable[[str], bool]) -> str:
     return html
 
 
-ALL = {"status", "summary", "ladder", "tape", "candles", "orders", "balances"}
+ALL = {
+    *("status", "summary", "ladder", "tape", "candles", "orders", "balances", "unread"),
+    *("studies", "indicators", "figures", "signals", "scores", "windows"),
+}
 
 
 def test_a_new_watcher_gets_all_partials_and_then_those_that_change(redis_url: str, venue: str) -> None:
@@ -150,7 +153,7 @@ def test_a_topic_that_nobody_watches_is_dropped_and_others_are_left_alone(redis_
         assert set(stage.hub._boards) == {*stage.topics, ("markets",)}
         await until(one, lambda html: ids(html) == ALL)
         stage.hub.leave(one)
-        assert set(stage.hub._boards) == {("status",), ("markets",)}
+        assert set(stage.hub._boards) == {("status",), ("unread", "0"), ("markets",)}
         before = len(stage.views.read_at)
         stage.hub.hear(Changed(symbols=["AAPLUSD"]))
         await until(other, lambda html: "markets" in ids(html))

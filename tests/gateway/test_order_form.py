@@ -162,7 +162,7 @@ def test_an_unknown_symbol_is_not_found(bench: Bench) -> None:
 def test_an_unknown_span_is_refused_as_a_page(bench: Bench) -> None:
     refused = bench.client.get("/market/AAPLUSD?span=1y")
     assert refused.status_code == 422
-    assert "choose one of 1m, 5m, 15m, 1h, 1d" in refused.text
+    assert "choose one of 1s, 1m, 5m, 15m, 1h, 1d" in refused.text
 
 
 def test_with_htmx_the_form_comes_back_empty_under_a_new_id_after_an_order(fresh: Bench) -> None:

@@ -219,10 +219,45 @@ def test_the_chart_takes_older_candles_newer_ones_and_another_colour_scheme(desk
     expect(page.locator("#chart canvas").first).to_be_visible()
 
 
+def test_the_chart_and_figures_follow_the_indicators_job(desk: Desk, venue: Venue, symbol: str) -> None:
+    page = desk.sit_down()
+    page.goto(f"{desk.url}/market/{symbol}?span=1m&pane=obv&marks=vote")
+    expect(page.locator("#status")).to_have_text("Live")
+    expect(page.locator("#figures")).to_contain_text("Nothing has been computed of this symbol yet")
+    trade(venue, symbol, 1)
+    expect(page.locator("#figures .asof")).to_contain_text("as of ")
+    expect(page.locator("#figures tbody")).to_contain_text("70.01")
+    expect(page.locator("#indicators")).to_contain_text("not warm yet: 1 of 20 bars")
+    expect(page.locator(".legend-more")).to_have_text("OBV 1")
+    page.get_by_role("button", name="1d", exact=True).click()
+    expect(page).to_have_url(re.compile(r"pane=obv&marks=vote&span=1d"))
+    expect(page.locator("#candles")).to_have_attribute("data-candles", re.compile("70.01"))
+    expect(page.locator(".legend")).to_contain_text("C 70.01   V 1")
+
+
+def test_an_alert_set_on_the_page_comes_into_its_inbox_live(desk: Desk, venue: Venue, symbol: str) -> None:
+    page, market = desk.sit_down(), desk.open_market(symbol)
+    page.goto(f"{desk.url}/alerts?symbol={symbol}")
+    page.get_by_label("Name").fill("above-70-01")
+    page.get_by_label("Price", exact=True).fill("70.015")
+    page.get_by_label("Which way").select_option("up")
+    page.get_by_role("button", name="Set the alert").click()
+    expect(page.locator("#notice")).to_contain_text("is set")
+    expect(page.locator("#alerts li")).to_contain_text("the price crosses 70.015 from below")
+    expect(page.locator("#status")).to_have_text("Live")
+    trade(venue, symbol, 1)
+    expect(market.locator("#trade-1")).to_be_visible()
+    trade(venue, symbol, 2)
+    expect(page.locator("#inbox li.new")).to_contain_text(symbol)
+    expect(market.locator("#unread .badge")).to_contain_text("1")
+    page.locator("#alerts").get_by_role("button", name="Remove").click()
+    expect(page.locator("#alerts")).to_contain_text("None yet")
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_the_pages_can_be_used_by_everyone(desk: Desk, symbol: str, scheme: str) -> None:
     page = desk.sit_down(color_scheme=scheme, reduced_motion="reduce")
-    for path in ("/", f"/market/{symbol}", "/market/NOSUCHUSD"):
+    for path in ("/", f"/market/{symbol}", "/alerts", "/market/NOSUCHUSD"):
         page.goto(f"{desk.url}{path}")
         if "NOSUCH" not in path:
             expect(page.locator("#status")).to_have_text("Live")
