@@ -156,4 +156,4 @@ def test_help_loads_nothing_heavy() -> None:
 def test_too_few_task_managers_are_a_usage_error(tmp_path: Path) -> None:
     result = invoke("up", OPENBELL_HOME=str(tmp_path), OPENBELL_PARALLELISM="2", OPENBELL_TASK_MANAGERS="3")
     assert result.exit_code == 2
-    assert "OPENBELL_TASK_MANAGERS is 3; write 4 or more" in result.stderr
+    assert "OPENBELL_TASK_MANAGERS is 3; write 8 or more: 4 jobs" in result.stderr
