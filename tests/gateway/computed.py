@@ -13,10 +13,11 @@ from gateway.keys import SPANS
 
 
 class Watch:
-    """Writes the candles of a log's trades behind them, in one packet for all that has changed."""
+    """Writes the candles of a log's trades behind them, in a packet for each symbol of which any has changed."""
 
-    def __init__(self, written: dict[str, list[bytes]]) -> None:
+    def __init__(self, written: dict[str, list[bytes]], keys: dict[str, list[str]]) -> None:
         self.written = written
+        self.keys = keys
         self.candles: dict[tuple[str, int, int], dict[str, Any]] = {}
         """The candles of each symbol's present ticks and lots, by symbol, span and start."""
         self._read = 0
@@ -39,8 +40,9 @@ class Watch:
             for trade in trades:
                 changed |= dict.fromkeys(self._add(trade, listed[trade.symbol, trade.listing]))
         told = [self._told(*key) for key in changed if key in self.candles]
-        if told:
-            self.written[CANDLES].append(encode(told))
+        for symbol in dict.fromkeys(one.symbol for one in told):
+            self.written[CANDLES].append(encode([one for one in told if one.symbol == symbol]))
+            self.keys[CANDLES].append(symbol)
 
     def _add(self, trade: Trade, instrument: Instrument) -> list[tuple[str, int, int]]:
         """Count a trade in its candles, and return their names."""

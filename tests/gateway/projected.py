@@ -55,7 +55,7 @@ class Projected:
         self.generation = new_generation()
         self.projection = Projection(name)
         self.commit = 0
-        self.watch = Watch(self.venue.written)
+        self.watch = Watch(self.venue.written, self.venue.keys)
         self.busted: set[tuple[str, int]] = set()
         """Trades that were undone, by symbol and number."""
         self._requests = 0

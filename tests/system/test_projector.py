@@ -58,6 +58,7 @@ class Feed:
         """Let the market go on and write what comes of it to the broker."""
         self.seed += 1
         self.expected.trade_about(self.seed, orders)
+        self.expected.watch.write()
         memory = self.expected.venue
         with PacketWriter(self.venue.servers, self.venue.name) as writer:
             for topic in TOPICS:
