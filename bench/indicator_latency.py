@@ -26,12 +26,12 @@ from bench.machine import percentile
 from exchange import messages as m
 from exchange import topics
 from exchange.analysis import TRADES_SOURCE, Indicators
+from exchange.candles import SPANS
 from exchange.packets import PacketDecoder, decode_book_inbox, decode_trades
 from gateway.keys import Keys
 from gateway.ports import Changed
 from openbell.stack import Stack
 from openbell.supervise.processes import wait_until
-from udfs.candles import SPANS
 from wire.reader import Reader
 from wire.writer import PacketWriter
 

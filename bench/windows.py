@@ -30,8 +30,8 @@ from bench.indicators import Market
 from bench.trade_flow import QUIET_MS, WARM_TRADES, Phase
 from exchange import topics
 from exchange.analysis import TRADES_SOURCE, Indicators, WindowAverage
+from exchange.candles import SPANS
 from exchange.packets import PacketDecoder
-from udfs.candles import SPANS
 from udfs.watch.worth import Worth
 from wire.reader import Reader
 

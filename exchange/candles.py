@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from exchange.messages import Trade
 
 DAY_MS = 86_400_000
+SPANS: Final = {"1s": 1_000, "1m": 60_000, "5m": 300_000, "15m": 900_000, "1h": 3_600_000, "1d": DAY_MS}
+"""The spans of candles, in milliseconds, by name."""
+SPAN_NAMES: Final = {span_ms: span for span, span_ms in SPANS.items()}
 
 
 class Candle:

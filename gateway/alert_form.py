@@ -23,10 +23,10 @@ from exchange.analysis import (
     SignalAppears,
     VolumeSpikes,
 )
+from exchange.candles import SPANS
 from gateway.alert_reading import CHANNELS
 from gateway.figures import figure, span_name
 from gateway.filters import decimal
-from gateway.keys import SPANS
 from gateway.reading import Errors
 from gateway.shown import Shown
 from gateway.studies import BOOK

@@ -23,9 +23,9 @@ from exchange.analysis import (
     SignalAppears,
     VolumeSpikes,
 )
+from exchange.candles import SPANS
 from exchange.instruments import Instrument
 from exchange.money import UNITS_MAX
-from gateway.keys import SPANS
 from gateway.notify.addresses import email_flaw, webhook_flaw
 from gateway.reading import Reading
 from gateway.tickets import InvalidTicket

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any, Final, TypeAlias, get_args
 
 from exchange.analysis import BOOK_SOURCE, TRADES_SOURCE, Method
+from exchange.candles import SPANS
 from gateway.analytics_shown import AnalysisShown, AverageShown, LeaderShown, ProfitShown
-from gateway.keys import SIGNALS_MAX, SPANS
+from gateway.keys import SIGNALS_MAX
 from gateway.ports import Analytics, Views
 from gateway.shown import Shown, Span, TradeShown
 

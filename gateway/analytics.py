@@ -29,6 +29,7 @@ from exchange.analysis import (
     WindowAverage,
     WindowProfit,
 )
+from exchange.candles import SPAN_NAMES
 from exchange.packets import PacketDecoder
 from gateway.commands import COUNT, KEEP, PRUNE, SWAP, Command
 from gateway.keys import (
@@ -42,7 +43,6 @@ from gateway.keys import (
     SECONDS_MAX,
     SERIES_MAX,
     SIGNALS_MAX,
-    SPANS,
     SYMBOLS_MAX,
     WINDOWS_MAX,
     CandleRow,
@@ -69,7 +69,6 @@ Place: TypeAlias = tuple[str, int | str]
 """A key without its generation's prefix, and what in it: a score of a sorted set, or a field of a hash."""
 
 _NAMES: Final = GenerationKeys("")
-_SPAN_NAMES: Final = {span_ms: span for span, span_ms in SPANS.items()}
 
 encode = msgspec.json.encode
 
@@ -127,7 +126,7 @@ class Facts:
     # What each fact changes
 
     def _candle(self, candle: Candle) -> None:
-        span = _SPAN_NAMES.get(candle.span_ms)
+        span = SPAN_NAMES.get(candle.span_ms)
         if span is None:  # nobody can ask for it
             return
         self.symbols.add(candle.symbol)

@@ -9,9 +9,9 @@ from typing import Any, Final
 import msgspec
 
 from exchange.analysis import TRADES_SOURCE
+from exchange.candles import SPAN_NAMES
 from gateway.analytics_shown import IndicatorsShown, SignalShown
 from gateway.filters import MINUS, NOTHING
-from gateway.keys import SPANS
 from gateway.studies import OUTPUTS
 
 DIGITS: Final = 6
@@ -21,7 +21,6 @@ DECIMALS_MAX: Final = 10
 MANY: Final = 30
 """So many signals it takes, as a rule of thumb, before a rate says something of a rule, and not of chance."""
 
-_SPAN_NAMES: Final = {span_ms: span for span, span_ms in SPANS.items()}
 _UNITS: Final = ((86_400_000, "d"), (3_600_000, "h"), (60_000, "m"), (1_000, "s"))
 
 
@@ -80,8 +79,8 @@ def span_name(span_ms: int) -> str:
     >>> span_name(60_000), span_name(0), span_name(1_800_000), span_name(1_500)
     ('1m', 'as they come', '30m', '1500 ms')
     """
-    if span_ms in _SPAN_NAMES or not span_ms:
-        return _SPAN_NAMES.get(span_ms, "as they come")
+    if span_ms in SPAN_NAMES or not span_ms:
+        return SPAN_NAMES.get(span_ms, "as they come")
     return next((f"{span_ms // unit_ms}{unit}" for unit_ms, unit in _UNITS if not span_ms % unit_ms), f"{span_ms} ms")
 
 

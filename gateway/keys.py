@@ -43,8 +43,6 @@ SERIES_MAX: Final = 256
 SCORES_MAX: Final = 5_000
 """How many symbols may have a summary, and how many series and scores a symbol may have; the jobs have bounds of their own, far below."""
 
-SPANS: Final = {"1s": 1_000, "1m": 60_000, "5m": 300_000, "15m": 900_000, "1h": 3_600_000, "1d": 86_400_000}
-
 
 class Keys:
     """The names that hold for a venue whatever the generation."""

@@ -7,7 +7,7 @@ from typing import Any, Final, TypeVar
 
 from litestar import Request
 
-from gateway.keys import SPANS
+from exchange.candles import SPANS
 from gateway.problems import Problem
 
 T = TypeVar("T")

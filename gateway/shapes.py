@@ -7,13 +7,14 @@ from typing import Any, TypeAlias
 
 import msgspec
 
+from exchange.candles import SPANS
 from exchange.instruments import Instrument, Rules
 from exchange.messages import STOP_KINDS, Conditions
 from exchange.money import from_units, minor_step
 from exchange.statement import OrderLine, RequestLine
 from gateway.analytics_shapes import turnover_text, vwap
-from gateway.keys import SPANS, CandleRow, MarketRow, TradeRow
 from gateway.keys import BalanceRow as StoredBalance
+from gateway.keys import CandleRow, MarketRow, TradeRow
 from gateway.shown import (
     BalanceShown,
     CandleShown,

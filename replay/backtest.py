@@ -23,8 +23,9 @@ from exchange.money import UNITS_MAX
 from replay.bars import INSTRUMENTS, SOURCE, DataError, load
 from udfs.rules import Panel, Rule
 from udfs.scores import HORIZONS, Score
-from udfs.series import BarOf, Series
+from udfs.series import BarOf, Series, Valued
 from udfs.signaller import Predict, Signaller
+from udfs.watch.trades import indicators
 from udfs.watch.worth import Worth
 
 COLUMNS: Final = ("time", "open", "high", "low", "close", "volume")
@@ -106,21 +107,8 @@ def closed(history: History, studies: Iterable[str]) -> Iterator[Indicators]:
     """Yield each bar, closed, with the indicators after it."""
     series = Series(studies)
     for number, bar in enumerate(history.bars, 1):
-        yield Indicators(
-            symbol=history.symbol,
-            source=history.source,
-            span_ms=history.span_ms,
-            start_ms=bar.start_ms,
-            version=number,
-            bars=number,
-            open=bar.open,
-            high=bar.high,
-            low=bar.low,
-            close=bar.close,
-            volume=bar.volume,
-            values=series.add(*bar[1:6]),
-            closed=True,
-        )
+        told = Valued(bar, series.add(*bar[1:6]), number, number)
+        yield indicators(history.symbol, history.source, history.span_ms, told, closed=True)
 
 
 def pooled(scores: Sequence[Score]) -> Score:

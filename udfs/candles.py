@@ -15,8 +15,7 @@ from typing import Final
 
 import msgspec
 
-SPANS: Final = {"1s": 1_000, "1m": 60_000, "5m": 300_000, "15m": 900_000, "1h": 3_600_000, "1d": 86_400_000}
-"""The spans of candles, in milliseconds, by name."""
+from exchange.candles import SPANS
 
 _SECOND: Final = SPANS["1s"]
 _start = attrgetter("start_ms")

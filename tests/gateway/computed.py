@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from exchange.analysis import Candle
+from exchange.candles import SPANS
 from exchange.instruments import Instrument
 from exchange.messages import Trade
 from exchange.packets import decode_book_snapshots, decode_trades, encode
 from exchange.topics import BOOK_SNAPSHOTS, CANDLES, TRADES
-from gateway.keys import SPANS
 
 
 class Watch:

@@ -11,6 +11,7 @@ import pytest
 
 from exchange import analysis as a
 from exchange import topics
+from exchange.candles import SPANS
 from exchange.messages import Message
 from exchange.topics import topic_name
 from gateway import analytics
@@ -32,7 +33,6 @@ from gateway.analytics_shown import (
     SignalShown,
     TotalsShown,
 )
-from gateway.keys import SPANS
 from gateway.projection import TOPICS, Projection
 from gateway.shown import CandleShown
 from gateway.store import new_generation

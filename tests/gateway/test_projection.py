@@ -13,7 +13,7 @@ from exchange import messages as m
 from exchange import topics
 from exchange.accounts import Accounts
 from exchange.book import Book
-from exchange.candles import Candles
+from exchange.candles import SPANS, Candles
 from exchange.packets import decode_book_snapshots, decode_trades, encode
 from exchange.topics import topic_name
 from gateway import analytics, batch, keys
@@ -63,7 +63,7 @@ def test_the_views_are_what_the_machines_know(redis_url: str, venue: str) -> Non
         tape = read(projected, lambda views, symbol=symbol: views.trades(symbol, 1_000))
         assert [one.seq for one in tape] == list(range(len(trades), 0, -1))
         assert [one.price for one in tape] == [listed.price_text(t.price) for t in reversed(trades)]
-        for span, span_ms in keys.SPANS.items():
+        for span, span_ms in SPANS.items():
             folded = Candles(span_ms)
             for trade in trades:
                 folded.add(trade)
@@ -329,7 +329,7 @@ def test_what_is_kept_is_bounded(redis_url: str, venue: str, monkeypatch: pytest
     projected.show()
     contents = projected.contents()
     assert len(contents["trades:AAPLUSD"]) == 10
-    assert [len(contents[f"candles:AAPLUSD:{span}"]) for span in keys.SPANS] == [3, 4, 4, 4, 4, 4]
+    assert [len(contents[f"candles:AAPLUSD:{span}"]) for span in SPANS] == [3, 4, 4, 4, 4, 4]
     for account in ("ann", "bob"):
         assert len(contents[f"ended:{account}"]) == len(contents[f"ended-ids:{account}"]) == 6
         assert len(contents[f"outcomes:{account}"]) == len(contents[f"request-ids:{account}"]) == 8

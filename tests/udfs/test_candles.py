@@ -8,7 +8,8 @@ import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from udfs.candles import SPANS, Part, SpanCandles, Tape
+from exchange.candles import SPANS
+from udfs.candles import Part, SpanCandles, Tape
 
 LATENESS_MS = 5_000
 SETTINGS = settings(derandomize=True, database=None, deadline=None)

@@ -5,13 +5,11 @@ from __future__ import annotations
 from typing import Final
 
 from exchange import analysis as a
+from exchange.candles import SPAN_NAMES
 from exchange.messages import OrderFilled
-from udfs.candles import SPANS
 
 DIGITS: Final = 12
 """Numbers are compared, and told, to so many digits: beyond them lies what floating-point arithmetic has added."""
-
-_SPAN_NAMES: Final = {span_ms: name for name, span_ms in SPANS.items()}
 
 
 def tidy(value: float) -> float:
@@ -38,7 +36,7 @@ def span_name(span_ms: int) -> str:
     >>> span_name(60_000), span_name(90_000), span_name(0)
     ('1m', '90 s', 'each bar')
     """
-    return _SPAN_NAMES.get(span_ms) or (f"{number(span_ms / 1_000)} s" if span_ms else "each bar")
+    return SPAN_NAMES.get(span_ms) or (f"{number(span_ms / 1_000)} s" if span_ms else "each bar")
 
 
 def crossed(told: a.Indicators, level: float, before: float, now: float) -> str:

@@ -7,7 +7,8 @@ from typing import Final
 import msgspec
 
 from exchange.analysis import Totals
-from udfs.candles import SPANS, Part
+from exchange.candles import SPANS
+from udfs.candles import Part
 
 DAY_MS: Final = SPANS["1d"]
 

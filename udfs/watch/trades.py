@@ -21,8 +21,9 @@ from exchange.analysis import (
     WindowAverage,
     WindowProfit,
 )
+from exchange.candles import SPANS
 from exchange.messages import Trade
-from udfs.candles import SPANS, Part, SpanCandles, Tape
+from udfs.candles import Part, SpanCandles, Tape
 from udfs.packed import pack, unpacker
 from udfs.series import BarOf, Settling, Valued
 from udfs.watch.day import Day, totals

@@ -12,7 +12,8 @@ from typing import Final, NamedTuple
 
 import msgspec
 
-from udfs.candles import SPANS, Part
+from exchange.candles import SPANS
+from udfs.candles import Part
 
 LENGTH_MS: Final = 10 * SPANS["1m"]
 HOP_MS: Final = 5 * SPANS["1m"]
