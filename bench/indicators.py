@@ -2,7 +2,7 @@
 
 Theory of operation: a venue of so many symbols gets its books' snapshots and an hour of trades, so that the indicators of minutes have all
 their values. Then, round by round: while the job is stopped its inbox is filled with phases of different packets; the job starts from
-its savepoint and works them off, and is stopped with another. Each packet makes one summary, which names its last trade, so that the
+its savepoint and works them off, and is stopped with another. A summary names the last trade that it counts, so that the
 times of the summaries say when each phase was worked on. The rate of a phase is that of the time in which all partitions were in it. Rounds
 of different venues take turns, so that what else the machine does meets all of them.
 """
@@ -96,7 +96,7 @@ def _alone() -> Iterator[tuple[Phase, float, int, int]]:
     for packet, packets in ((1, 500), (10, 300), (100, 50)):
         for gap_ms in (BUSY_MS, QUIET_MS):
             phase = Phase(packet * packets, packet, gap_ms)
-            records = [Record(topics.TRADES, 0, 1, 0, key, value) for key, value in flow.packets(phase)]
+            records = [Record(topics.TRADES, 0, 1, flow.time_ms, key, value) for key, value in flow.packets(phase)]
             start = time.process_time()
             outcomes = [host.process(record, dict) for record in records]
             seconds = time.process_time() - start
@@ -171,14 +171,15 @@ class Measured:
 
 @dataclass
 class Market:
-    """A venue, and the job that watches it, which is stopped while the inbox is filled. `packets` have been written so far."""
+    """A venue, and the job that watches it, which is stopped while the inbox is filled. `told` are summaries that were not looked at yet."""
 
     cluster: Cluster
     number: int
     prefix: str = "i"
-    packets: int = 0
     savepoint: Path | None = None
-    told: Offsets = field(default_factory=dict)
+    offsets: Offsets = field(default_factory=dict)
+    counted: dict[str, int] = field(default_factory=dict)
+    told: list[Told] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.venue = f"{self.prefix}{self.number}"
@@ -192,20 +193,18 @@ class Market:
                 writer.send_raw(topics.BOOK_SNAPSHOTS, symbol, value)
             for symbol, value in self.flow.warm():
                 writer.send_raw(topics.TRADES, symbol, value)
-                self.packets += 1
         with self.job(parallelism):
             pass
-        self.times()
 
     def round(self, cell: Cell) -> Iterator[tuple[Phase, Measured]]:
         """Let a cell's trades through the job, and yield what was measured of each phase."""
+        self.told.clear()
         ends = [self.fill(phase) for phase in (cell.lead, *cell.phases)]
         load = machine.load()
         with self.job(cell.parallelism) as (job, kafka):
             pass
-        times = self.times()
-        for phase, begin, end in zip(cell.phases, ends, ends[1:], strict=False):
-            begin_ms, end_ms, trades = _span(times, phase, begin, end)
+        for begin, end, phase in zip(ends, ends[1:], cell.phases, strict=False):
+            begin_ms, end_ms, trades = _span(self.told, begin, end)
             job_us, kafka_us = (one.between(begin_ms, end_ms) / trades * 1e6 for one in (job, kafka))
             yield phase, Measured(trades / (end_ms - begin_ms) * 1_000, job_us, kafka_us, load)
 
@@ -228,7 +227,6 @@ class Market:
         with PacketWriter(self.cluster.servers, self.venue) as writer:
             for symbol, value in self.flow.packets(phase):
                 writer.send_raw(topics.TRADES, symbol, value)
-                self.packets += 1
         return self.flow.trades
 
     @contextmanager
@@ -241,9 +239,8 @@ class Market:
         wait_until(lambda: len(stack.jobs.rest.task_managers_of(job_id)) == parallelism, 60)
         groups = [stack.pid(name) for name in stack.jobs.rest.task_managers_of(job_id)]
         with watched(groups) as job, watched([stack.pid("kafka")]) as kafka:
-            with Reader(self.cluster.servers, self.venue, [topics.SUMMARIES, topics.DEAD_LETTERS]) as reader:
-                if not wait_until(lambda: sum(reader.end_offsets().values()) >= self.packets, RUN_S_MAX, every=0.2):
-                    raise TimeoutError(f"the job has not worked off {self.venue} after {RUN_S_MAX} s")
+            if not wait_until(self._is_told, RUN_S_MAX, every=0.2):
+                raise TimeoutError(f"the job has not worked off {self.venue} after {RUN_S_MAX} s")
             yield job, kafka
         self.savepoint = self._stop(job_id)
 
@@ -257,34 +254,50 @@ class Market:
         wait_until(lambda: jobs.rest.get(f"/jobs/{job_id}")["state"] == "FINISHED", 60, every=0.1)
         return Path(unquote(urlparse(jobs.rest.get(path)["operation"]["location"]).path))
 
-    def times(self) -> list[tuple[int, int, int]]:
-        """Return partition, number of the last trade, and time in milliseconds of each summary that is new."""
-        found = []
-        with Reader(self.cluster.servers, self.venue, [topics.SUMMARIES], self.told) as reader:
+    def _is_told(self) -> bool:
+        """Read the summaries that are new, and say whether all trades are in them."""
+        with Reader(self.cluster.servers, self.venue, [topics.SUMMARIES], self.offsets) as reader:
             for record in reader.to_end():
-                found += [(record.partition, one.trades, record.time_ms) for one in _decode(record.value)]
-            self.told = dict(reader.offsets)
-        assert sum(self.told.values()) == self.packets, "each packet makes one summary"
-        return found
+                for one in _decode(record.value):
+                    self.told.append(Told(record.partition, one.symbol, one.trades, record.time_ms))
+                    self.counted[one.symbol] = one.trades
+            self.offsets = dict(reader.offsets)
+        return len(self.counted) == self.number and min(self.counted.values()) == self.flow.trades
+
+
+class Told(NamedTuple):
+    """When it was told that so many trades of a symbol have been counted."""
+
+    partition: int
+    symbol: str
+    trades: int
+    time_ms: int
 
 
 _decode: PacketDecoder[SymbolSummary] = PacketDecoder(SymbolSummary)
 
 
-def _span(times: list[tuple[int, int, int]], phase: Phase, begin: int, end: int) -> tuple[int, int, int]:
+def _span(told: list[Told], begin: int, end: int) -> tuple[int, int, int]:
     """Return when all partitions were in a phase, from and to, and how many trades were worked off then.
 
     The phase's trades of a symbol come after number `begin`, and go up to `end`.
     """
     by_partition: dict[int, list[int]] = defaultdict(list)
-    for partition, trades, time_ms in times:
-        if begin < trades <= end:
-            by_partition[partition].append(time_ms)
+    for one in told:
+        if begin < one.trades <= end:
+            by_partition[one.partition].append(one.time_ms)
     begin_ms = max(min(own) for own in by_partition.values())
     end_ms = min(max(own) for own in by_partition.values())
-    packets = sum(begin_ms < time_ms <= end_ms for own in by_partition.values() for time_ms in own)
-    assert packets, "a phase is too short to be measured"
-    return begin_ms, end_ms, packets * phase.packet
+    counted = {one.symbol: begin for one in told}
+    before = dict(counted)
+    for one in told:
+        if begin < one.trades <= end and one.time_ms <= end_ms:
+            counted[one.symbol] = one.trades
+            if one.time_ms <= begin_ms:
+                before[one.symbol] = one.trades
+    trades = sum(counted.values()) - sum(before.values())
+    assert trades, "a phase is too short to be measured"
+    return begin_ms, end_ms, trades
 
 
 def _words(phase: Phase) -> str:

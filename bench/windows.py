@@ -19,6 +19,7 @@ from contextlib import contextmanager
 from hashlib import sha256
 from importlib.metadata import version
 from math import isnan
+from operator import attrgetter
 from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
@@ -91,9 +92,9 @@ class _Contest:
         self._interpreter = interpreter
         self._market = market = Market(cluster, SYMBOLS, prefix=f"w{phase.packet}-")
         market.begin(1)
-        self._begun = market.savepoint, market.packets
+        self._begun = market.savepoint
         market.fill(phase)
-        self._written = market.packets - self._begun[1]
+        self._records = SYMBOLS + phase.trades // phase.packet * SYMBOLS
         self._trades = phase.trades * SYMBOLS
         self._packet = phase.packet
         self._rounds = 0
@@ -110,27 +111,30 @@ class _Contest:
     def _ours(self) -> Timed:
         """Go through the trades again, from the savepoint before them."""
         market = self._market
-        if market.savepoint != self._begun[0]:
-            market.savepoint = self._begun[0]
-            market.packets += self._written
+        market.savepoint = self._begun
+        market.told.clear()
+        market.counted.clear()
         with market.job(1) as (job, _):
             pass
-        times = sorted(time_ms for _, _, time_ms in market.times())
-        begin_ms, end_ms = times[len(times) // 2], times[-1]
-        trades = (len(times) - 1 - len(times) // 2) * self._packet
-        return Timed(trades / (end_ms - begin_ms) * 1_000, job.between(begin_ms, end_ms) / trades * 1e6)
+        counted: dict[str, int] = {}
+        sums: list[tuple[int, int]] = []
+        for one in sorted(market.told, key=attrgetter("time_ms")):
+            counted[one.symbol] = one.trades
+            sums.append((one.time_ms, sum(counted.values())))
+        begin_ms, begin = next(place for place in sums if place[1] > sums[-1][1] / 2)
+        end_ms, end = sums[-1]
+        return Timed((end - begin) / (end_ms - begin_ms) * 1_000, job.between(begin_ms, end_ms) / (end - begin) * 1e6)
 
     def _quix(self) -> Timed:
         output = self._output
-        messages = self._begun[1] + self._written
         with TemporaryDirectory(prefix="openbell-quix-") as folder:
             words = [str(self._interpreter), "-m", "bench.windows_quix", self._cluster.servers, self._market.venue]
-            words += [output, str(messages), folder]
+            words += [output, str(self._records), folder]
             ended = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, timeout=RUN_S_MAX, check=False)
         if ended.returncode:
             raise RuntimeError(f"quixstreams: {(ended.stderr.strip().splitlines() or ['it failed'])[-1]}")
         (half_s, half_used_s), (end_s, end_used_s) = json.loads(ended.stdout)
-        trades = (messages - messages // 2) * self._packet
+        trades = (self._records - self._records // 2) * self._packet
         return Timed(trades / (end_s - half_s), (end_used_s - half_used_s) / trades * 1e6)
 
     @property

@@ -17,8 +17,9 @@ JOB = MachineJob(
         topics.LATE_DATA,
         topics.DEAD_LETTERS,
     ),
-    lambda venue: watch_host(venue.lateness_ms),
+    lambda venue: watch_host(venue.lateness_ms, closes=venue.clock == "live"),
     ClosingFunction,
+    ticks_in_replay=True,
 )
 build = JOB.build
 

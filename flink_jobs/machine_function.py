@@ -103,10 +103,10 @@ class MachineFunction(KeyedProcessFunction):
 
 
 class ClosingFunction(MachineFunction):
-    """Hosts machines of market analysis: with `ticking`, what the wall's clock has ended is told once the key is idle.
+    """Hosts machines of market analysis: what they have not told yet is told when it is due, and what the wall's clock has ended once the key is idle.
 
     That changes no state, and what is told are facts that replace each other. But rules are asked only once of a closed bar: so while records
-    that were appended before are still to be read, as after a restore, nothing is told. `market-data` bears times of whoever writes it, and
+    that were appended before are still to be read, as after a restore, nothing is closed. `market-data` bears times of whoever writes it, and
     closes nothing: it does not count.
     """
 
@@ -122,32 +122,31 @@ class ClosingFunction(MachineFunction):
 
     def _hear(self, record: Record) -> None:
         """Note when its key and its partition were heard last."""
-        if self._ticking:
-            now_s = self._heard_s[record.key] = time.monotonic()
-            if record.topic != self._uncounted:
-                self._read[record.topic, record.partition] = now_s, record.time_ms
+        now_s = self._heard_s[record.key] = time.monotonic()
+        if record.topic != self._uncounted:
+            self._read[record.topic, record.partition] = now_s, record.time_ms
 
-    def _is_behind(self, now_ms: int) -> bool:
-        """Say whether there may be records to read that were appended some time ago."""
+    def _is_quiet(self, key: str, now_ms: int) -> bool:
+        """Say whether nothing comes for a key, nor may there be records to read that were appended some time ago."""
         now_s = time.monotonic()
+        if now_s - self._opened_s < SILENT_S or now_s - self._heard_s.get(key, 0.0) < IDLE_S:
+            return False
         lags_ms = (
             now_ms - (now_s - heard_s) * 1_000 - time_ms
             for heard_s, time_ms in self._read.values()
             if now_s - heard_s < SILENT_S
         )
-        return now_s - self._opened_s < SILENT_S or any(lag_ms > LAG_MS for lag_ms in lags_ms)
+        return all(lag_ms <= LAG_MS for lag_ms in lags_ms)
 
     def on_timer(self, timestamp: int, ctx: KeyedProcessFunction.OnTimerContext) -> Iterator[Row]:
-        """Tell what has ended, unless records are still coming in: then it is the log's to say."""
+        """Tell what is due; what has ended only if no records are coming in any more: otherwise it is the log's to say."""
         key = ctx.get_current_key()
         if self._timers.get(key, timestamp) != timestamp:
             return iter(())  # an earlier one has been set since
         self._timers.pop(key, None)
-        is_busy = time.monotonic() - self._heard_s.get(key, 0.0) < IDLE_S
-        if is_busy or self._is_behind(ctx.timer_service().current_processing_time()):
-            self._set_timer(key, timestamp + int(IDLE_S * 1_000), ctx)
-            return iter(())
-        outcome = self._host.closing(key, self._load, timestamp)
-        if outcome.deadline_ms is not None:
-            self._set_timer(key, outcome.deadline_ms, ctx)
+        is_quiet = self._is_quiet(key, ctx.timer_service().current_processing_time())
+        outcome = self._host.closing(key, self._load, timestamp, is_quiet=is_quiet)
+        deadline_ms = outcome.deadline_ms
+        if deadline_ms is not None:
+            self._set_timer(key, deadline_ms if is_quiet else timestamp + int(IDLE_S * 1_000), ctx)
         return self._rows(outcome.records)

@@ -151,8 +151,9 @@ class Ranking:
             out.append(self._told(self._now_ms))
         return out
 
-    def closing(self, now_ms: int) -> list[Any]:
-        """Return breadth and rankings, if they have changed since they were told."""
+    def closing(self, now_ms: int, *, is_quiet: bool) -> list[Any]:
+        """Return breadth and rankings, if they have changed since they were told; this only spaces out what is told."""
+        del is_quiet
         return [self._told(now_ms)] if self._due else []
 
     def deadline_ms(self) -> int | None:

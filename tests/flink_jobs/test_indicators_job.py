@@ -104,8 +104,8 @@ class Operator:
 
 @pytest.fixture
 def operator(monkeypatch: pytest.MonkeyPatch) -> MakeOperator:
-    def make(ticking: bool) -> Operator:
-        made = Operator(ClosingFunction(lambda: watch_host(LATENESS_MS), "test", topics.TRADES, ticking))
+    def make(is_live: bool) -> Operator:
+        made = Operator(ClosingFunction(lambda: watch_host(LATENESS_MS, closes=is_live), "test", topics.TRADES, True))
         clock = SimpleNamespace(monotonic=lambda: made.now_ms / 1_000)
         monkeypatch.setattr("flink_jobs.machine_function.time", clock)
         return made
@@ -197,10 +197,15 @@ def test_a_restored_job_closes_nothing_by_the_wall_s_clock_before_it_has_read_wh
     assert (minute.trades, minute.close) == (3, 103)
 
 
-def test_in_a_replay_no_timer_is_ever_set(operator: MakeOperator):
+def test_in_a_replay_a_timer_tells_what_is_open_and_closes_nothing(operator: MakeOperator):
     replay = operator(False)
     replay.record(topics.BOOK_SNAPSHOTS, listed())
-    replay.record(topics.TRADES, trade(1, START_MS))
+    assert replay.record(topics.TRADES, trade(1, START_MS))
+    assert replay.timers == []
+    assert replay.record(topics.TRADES, trade(2, START_MS)) == [], "it has just been told"
+    told = replay.fire()
+    assert {topic for topic, _, _ in told} == {"test.candles", "test.indicators", "test.summaries"}
+    assert closed(told) == []
     assert replay.timers == []
 
 

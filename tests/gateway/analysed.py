@@ -30,7 +30,7 @@ class WholeMarket(Host):
     def process(self, record: Record, load: Load) -> Outcome:
         at_ms = next(self._times_ms)
         outcome = self._host.process(replace(record, key=MARKET_KEY, time_ms=at_ms), load)
-        outcome.records += self._host.closing(MARKET_KEY, load, at_ms).records
+        outcome.records += self._host.closing(MARKET_KEY, load, at_ms, is_quiet=True).records
         return outcome
 
 
@@ -46,7 +46,7 @@ class Analysed(Floor):
             for topic in WATCHED
             for key, value in zip(venue.keys[topic], venue.written[topic], strict=True)
         ]
-        venue.hosts |= dict.fromkeys(WATCHED, watch_host(LATENESS_MS))
+        venue.hosts |= dict.fromkeys(WATCHED, watch_host(LATENESS_MS, pace_ms=0))
         venue.hosts[topics.INDICATORS] = signaller_host()
         venue.hosts |= dict.fromkeys((topics.SUMMARIES, topics.PROFITS), WholeMarket())
         for topic, key, value in before:

@@ -73,9 +73,13 @@ def test_rankings_are_told_once_a_second_and_after_a_pause_by_the_wall():
     ranking = Ranking()
     assert len(told(ranking, summary("A", 0.1), at_ms=5_000)) == 1
     assert (told(ranking, summary("A", 0.2, 2), at_ms=5_500), ranking.deadline_ms()) == ([], 5_000 + PAUSE_MS)
-    [closed] = ranking.closing(6_020)
+    [closed] = ranking.closing(6_020, is_quiet=True)
     assert isinstance(closed, MarketSummary)
-    assert (closed.by_change, ranking.closing(7_100), ranking.deadline_ms()) == ([Ranked("A", 0.2)], [], None)
+    assert (closed.by_change, ranking.closing(7_100, is_quiet=True), ranking.deadline_ms()) == (
+        [Ranked("A", 0.2)],
+        [],
+        None,
+    )
 
 
 def test_what_was_not_told_before_a_restore_is_told_after_it():
@@ -83,9 +87,9 @@ def test_what_was_not_told_before_a_restore_is_told_after_it():
     assert told(ranking, summary("A", 0.1))
     assert told(ranking, summary("B", 0.2), at_ms=10_000 + PAUSE_MS - 1) == []
     entries = {name: text for name, text in ranking.changes().items() if text is not None}
-    [found] = Ranking(entries).closing(20_000)
+    [found] = Ranking(entries).closing(20_000, is_quiet=True)
     assert (found.symbols, found.by_change) == (2, [Ranked("B", 0.2), Ranked("A", 0.1)])
-    assert Ranking().closing(20_000) == []
+    assert Ranking().closing(20_000, is_quiet=True) == []
 
 
 def test_an_older_summary_changes_nothing():

@@ -38,8 +38,8 @@ DECODERS: dict[str, Callable[[bytes], list[Any]]] = {
 class Run:
     """A host that is fed records, and all that it said. With `restoring`, it loses its working forms after every record."""
 
-    def __init__(self, *, lateness_ms: int = LATENESS_MS, restoring: bool = False) -> None:
-        self.host = watch_host(lateness_ms)
+    def __init__(self, *, lateness_ms: int = LATENESS_MS, restoring: bool = False, pace_ms: int = 0) -> None:
+        self.host = watch_host(lateness_ms, pace_ms=pace_ms)
         self.restoring = restoring
         self.stored: dict[str, dict[str, str]] = defaultdict(dict)
         self.told: list[Any] = []
@@ -65,9 +65,9 @@ class Run:
             self.host.close()
         return self._hear(outcome.records)
 
-    def closing(self, symbol: str, now_ms: int) -> tuple[list[Any], int | None]:
+    def closing(self, symbol: str, now_ms: int, *, is_quiet: bool = True) -> tuple[list[Any], int | None]:
         """Let the wall's clock close; return what was told and the next deadline."""
-        outcome = self.host.closing(symbol, lambda: self.stored[symbol], now_ms)
+        outcome = self.host.closing(symbol, lambda: self.stored[symbol], now_ms, is_quiet=is_quiet)
         assert not outcome.changes
         return self._hear(outcome.records), outcome.deadline_ms
 

@@ -2,6 +2,8 @@
 
 Theory of operation: messages only change the parts (`trades`, `quotes`, `outside`); `finish`, after each packet, tells what has changed in them. What
 is told are facts that replace each other (`exchange.analysis`), so that it makes no difference how the log was cut into packets, or how often it is read.
+What is open may change with every packet and costs more to tell than to count: of it no more is told than a reader can follow, every `PACE_MS`. What
+is left then is told by `closing`, for which the host sets a timer.
 What a tick is worth is told by the book's snapshot, in another topic; trades of a listing that is not known yet wait for it.
 """
 
@@ -40,6 +42,8 @@ Input: TypeAlias = Trade | BookEvent | BookSnapshot | Bar | OutsideBar | NewsSen
 
 GRACE_MS: Final = 1_000
 """How long after a span's end by the wall's clock it is told as closed, if no trade has closed it before."""
+PACE_MS: Final = 50
+"""Least time from one telling of what is open to the next, by the times at which the broker appended what is read."""
 WAITING_MAX: Final = 100_000
 """Greatest number of messages that wait for the snapshot of their listing; more are refused."""
 WAITING_PAGE: Final = 200
@@ -82,14 +86,27 @@ class _Stored(msgspec.Struct, array_like=True):
     """Channels of which the next message counts, whatever its number; of the book's, the next snapshot."""
     passed_over: int = 0
     """The last book event that the machine passed over: a snapshot must have it in it."""
+    told_ms: int = 0
+    """When the packet was appended after which what is open was told last."""
 
 
 class Watcher:
-    """One symbol. `entries` are what `changes` returned so far, by name."""
+    """One symbol. `entries` are what `changes` returned so far, by name; with `closes` the wall's clock closes what has ended."""
 
-    def __init__(self, symbol: str, lateness_ms: int, entries: Entries | None = None) -> None:
+    def __init__(
+        self,
+        symbol: str,
+        lateness_ms: int,
+        entries: Entries | None = None,
+        *,
+        pace_ms: int = PACE_MS,
+        closes: bool = True,
+    ) -> None:
         self.symbol = symbol
         self._lateness_ms = lateness_ms
+        self._pace_ms = pace_ms
+        self._closes = closes
+        self._arrival_ms = 0
         self._takes: dict[type, Callable[[Any, int], list[Refused]]] = {
             Trade: self._trade,
             BookDelta: self._delta,
@@ -113,8 +130,8 @@ class Watcher:
         self._trades = TradeWatch(self.symbol, self._lateness_ms, entries)
         self._quotes = QuoteWatch(self.symbol, entries)
         self._outside = OutsideWatch(self.symbol, self._lateness_ms, entries)
-        self._traded = False
         self._told_wall_ms = 0
+        self._told_open = False
         self._wiped: set[str] = set()
 
     @property
@@ -134,6 +151,7 @@ class Watcher:
 
     def apply(self, message: Any, arrival_ms: int) -> list[Any]:
         """Take one message in; returns only refusals, for the rest is told by `finish`."""
+        self._arrival_ms = arrival_ms
         if self._at.halted and type(message) is not Resume:
             if isinstance(message, BookEvent):
                 self._at.passed_over = message.seq
@@ -167,7 +185,6 @@ class Watcher:
         self._at.trades = trade.seq
         if trade.listing >= self._at.since:
             self._trades.add(trade, self._worth)
-            self._traded = True
 
     def _delta(self, delta: BookDelta, arrival_ms: int) -> list[Refused]:
         if self._admit(_BOOK, delta.seq, arrival_ms):
@@ -262,19 +279,31 @@ class Watcher:
     # Out
 
     def finish(self) -> list[Any]:
-        """Return what the messages since the last call have changed."""
+        """Return what the messages since the last call have changed; of what is open, no more than the pace allows."""
         at, worth = self._at, self._worth
-        out: list[Any] = []
-        if worth and self._traded:
-            out += self._trades.publish(at.listing, worth)
+        self._trades.end_packet()
+        self._told_wall_ms, self._told_open = 0, False  # what came may have ended by the wall's clock before it came
+        if not self._is_due():
+            return self._outside.publish()
+        traded = self._trades.is_untold or self._trades.is_due
+        if traded or self._quotes.is_untold:
+            at.told_ms = self._arrival_ms
+        out = self._trades.publish(at.listing, worth) if worth and traded else []
         quotes, moved = self._quotes.publish(self._quotes_worth())
         out += quotes
-        if self._traded or moved:
+        if traded or moved:
             out += self._summary()
-        if self._traded or quotes:
-            self._told_wall_ms = 0  # what came may have ended by the wall's clock before it came
-        self._traded = False
         return out + self._outside.publish()
+
+    def _is_due(self) -> bool:
+        """Say whether it is time to tell what is open."""
+        passed_ms = self._arrival_ms - self._at.told_ms
+        return not 0 <= passed_ms < self._pace_ms or self._trades.is_due or self._quotes.is_due
+
+    def _open_ms(self) -> int | None:
+        """Return when what is open and has not been told should be; None: there is no such thing."""
+        is_untold = (self._worth and self._trades.is_untold) or self._quotes.is_untold
+        return self._at.told_ms + self._pace_ms if is_untold and not self._told_open else None
 
     def _summary(self) -> list[SymbolSummary]:
         if self._worth is None:
@@ -282,20 +311,30 @@ class Watcher:
         summary = self._trades.summary(self._at.listing, self._at.trades, self._quotes.best, self._worth)
         return [summary] if summary else []
 
-    def closing(self, now_ms: int) -> list[Any]:
-        """Return what has ended by the wall's clock, as closed. It changes no state."""
-        self._told_wall_ms = now_ms
-        if self._worth is None or self._at.halted:
+    def closing(self, now_ms: int, *, is_quiet: bool) -> list[Any]:
+        """Return what is open and has not been told and, when it is quiet, as closed what has ended by the wall's clock. It changes no state."""
+        worth = self._worth
+        self._told_open = True
+        if worth is None or self._at.halted:
             return []
-        trades = self._trades.closing(self._at.listing, self._worth, now_ms)
-        quotes, moved = self._quotes.closing(self._quotes_worth(), now_ms)
-        return [*trades, *quotes, *(self._summary() if moved else ())]
+        out = self._trades.open(self._at.listing, worth)
+        traded = bool(out)
+        out += self._quotes.open(self._quotes_worth())
+        moved = False
+        if is_quiet and self._closes:
+            self._told_wall_ms = now_ms
+            out += self._trades.closing(self._at.listing, worth, now_ms)
+            quotes, moved = self._quotes.closing(self._quotes_worth(), now_ms)
+            out += quotes
+        return out + self._summary() if traded or moved else out
 
     def deadline_ms(self) -> int | None:
-        """Return when something that is open should be told as closed."""
-        ends = self._trades.next_end_ms(self._told_wall_ms), self._quotes.next_end_ms(self._told_wall_ms)
-        first = min((end_ms for end_ms in ends if end_ms is not None), default=None)
-        return None if first is None else first + GRACE_MS
+        """Return when `closing` should be asked."""
+        times = [self._open_ms()]
+        if self._closes:
+            ends = self._trades.next_end_ms(self._told_wall_ms), self._quotes.next_end_ms(self._told_wall_ms)
+            times += [end_ms + GRACE_MS for end_ms in ends if end_ms is not None]
+        return min((one for one in times if one is not None), default=None)
 
     def address(self, message: Any) -> Address:
         """Say where a message goes."""
@@ -343,9 +382,11 @@ _decode_waiting = msgspec.json.Decoder(list[Trade | Bar]).decode
 decode_input: PacketDecoder[Any] = PacketDecoder(Input)
 
 
-def watch_host(lateness_ms: int) -> ClosingHost:
-    """Return a host for the symbols of a venue."""
-    return ClosingHost(lambda symbol, entries: Watcher(symbol, lateness_ms, entries), decode_input)
+def watch_host(lateness_ms: int, *, pace_ms: int = PACE_MS, closes: bool = True) -> ClosingHost:
+    """Return a host for the symbols of a venue; `closes` where the wall's clock is the market's, too."""
+    return ClosingHost(
+        lambda symbol, entries: Watcher(symbol, lateness_ms, entries, pace_ms=pace_ms, closes=closes), decode_input
+    )
 
 
 def _refused(reason: str | None, message: Any) -> list[Refused]:

@@ -16,8 +16,8 @@ class ClosingMachine(Machine, Protocol):
     def finish(self) -> list[Any]:
         """Return what the packet's messages have changed."""
 
-    def closing(self, now_ms: int) -> list[Any]:
-        """Return what has ended by the wall's clock. It changes no state."""
+    def closing(self, now_ms: int, *, is_quiet: bool) -> list[Any]:
+        """Return what has not been told yet and, when no records are coming in, what has ended by the wall's clock. It changes no state."""
 
 
 class ClosingHost(Host):
@@ -26,7 +26,9 @@ class ClosingHost(Host):
     def __init__(self, make: Callable[[str, Entries | None], ClosingMachine], decode: PacketDecoder[Any]) -> None:
         super().__init__(make, decode, finish=lambda machine: machine.finish())
 
-    def closing(self, key: str, load: Load, now_ms: int) -> Outcome:
-        """Return the records that tell what has ended by the wall's clock, and when to ask again."""
+    def closing(self, key: str, load: Load, now_ms: int, *, is_quiet: bool) -> Outcome:
+        """Return the records that tell what has not been told yet and what has ended by the wall's clock, and when to ask again."""
         machine: Any = self.machine(key, load)
-        return Outcome(records_of(machine, machine.closing(now_ms)), deadline_ms=machine.deadline_ms())
+        return Outcome(
+            records_of(machine, machine.closing(now_ms, is_quiet=is_quiet)), deadline_ms=machine.deadline_ms()
+        )

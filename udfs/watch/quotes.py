@@ -37,6 +37,8 @@ class _Second(msgspec.Struct, array_like=True):
     best: tuple[int, int, int, int] | None = None
     moved: tuple[int | None, int | None] = (None, None)
     """The best prices at the end of the last second in which they changed."""
+    untold: bool = False
+    """Whether there are events that have not been told."""
 
 
 class QuoteWatch:
@@ -67,7 +69,7 @@ class QuoteWatch:
             at.start_ms = delta.time_ms - delta.time_ms % SECOND_MS
         self.book.add(delta)
         self._pages.add((delta.side, delta.price >> PAGE_BITS))
-        self._touched = at.open = True
+        self._touched = at.open = at.untold = True
         at.version = delta.seq
         best = self._best()
         if best == at.best:
@@ -119,15 +121,28 @@ class QuoteWatch:
 
     # Out
 
+    @property
+    def is_untold(self) -> bool:
+        """Whether there are events that have not been told."""
+        return self._at.untold
+
+    @property
+    def is_due(self) -> bool:
+        """Whether a second has ended that has not been told."""
+        return self._moved or bool(self._ended)
+
     def publish(self, worth: Worth | None) -> tuple[list[Indicators], bool]:
         """Return what the events since the last call have changed, and whether a second has ended in which the best prices changed."""
-        out, self._ended = self._ended, []
+        out, self._ended = self._ended + self.open(worth), []
         moved, self._moved = self._moved, False
-        if self._touched and self._at.open:
-            told = self._told(worth, closed=False)
-            if told is not None:
-                out.append(told)
+        if self._at.untold:
+            self._at.untold, self._touched = False, True
         return out, moved
+
+    def open(self, worth: Worth | None) -> list[Indicators]:
+        """Return what the open second comes to; nothing if `publish` has told it. This changes no state."""
+        told = self._told(worth, closed=False) if self._at.untold and self._at.open else None
+        return [] if told is None else [told]
 
     def closing(self, worth: Worth | None, now_ms: int) -> tuple[list[Indicators], bool]:
         """Return the same of the open second, as closed, if it has ended by the wall's clock."""

@@ -1,7 +1,8 @@
 """What one symbol's trades come to: candles, their indicators, window profits and the summary.
 
-Theory of operation: trades go to the tape; `publish`, after each packet, tells what they have changed and settles what can no longer change. `closing`
-tells what the wall's clock has closed, and changes nothing: it will be told again, alike, when the symbol's own clock gets there.
+Theory of operation: trades go to the tape; `publish` tells what they have changed since the last time and settles what can no longer change. Until then
+no more than the open candles may be out of date: `is_due` says when it is more. `open` tells these, and `closing` what the wall's clock has
+closed; both change nothing, for it will be told again, alike, when the symbol's own clock gets there.
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ from udfs.watch.worth import Worth
 
 STUDIED: Final = tuple(span_ms for name, span_ms in SPANS.items() if name != "1s")
 """The spans of which indicators are computed."""
+_SECOND: Final = SPANS["1s"]
 _MINUTE: Final = SPANS["1m"]
 _HOPPING: Final[Method] = "hopping-10m-5m"
 _BUCKETS: Final[Method] = "vwap-5m"
@@ -71,14 +73,18 @@ class TradeWatch:
         self._spans = {span.span_ms: span for span in self._at.tape.spans}
         self._changed: set[str] = set()
         self._late: list[LateData] = []
+        self._is_corrected = False
 
     # In
 
     def add(self, trade: Trade, worth: Worth) -> None:
         """Take in the next trade."""
         at = self._at
+        self._changed.add("trades")
         if at.before is None:
             at.before = at.accepted = trade.seq - 1
+        if trade.time_ms < at.told_ms - at.told_ms % _SECOND:
+            self._is_corrected = True
         if at.tape.add(trade.time_ms, trade.price, trade.quantity):
             at.accepted += 1
         else:
@@ -100,27 +106,54 @@ class TradeWatch:
         """The greatest time of a trade."""
         return self._at.tape.clock_ms
 
+    def end_packet(self) -> None:
+        """Merge what a packet's trades come to into the candles."""
+        self._at.tape.flush()
+
     # Out
+
+    @property
+    def is_untold(self) -> bool:
+        """Whether there are trades that have not been told."""
+        return self._at.tape.spans[0].changed_ms is not None
+
+    @property
+    def is_due(self) -> bool:
+        """Whether these trades have changed more than the open candles."""
+        at = self._at
+        return self._is_corrected or bool(self._late) or at.told_ms // _SECOND != at.tape.clock_ms // _SECOND
 
     def publish(self, listing: int, worth: Worth) -> list[Any]:
         """Return what the trades since the last call have changed, and settle what can no longer change."""
         self._changed.add("trades")
         at, tape = self._at, self._at.tape
         out: list[Any] = []
-        tape.flush()
         for span_ms, span in self._spans.items():
             candles = span.since(at.told_ms)
             out += [_candle(self.symbol, span_ms, one, listing, closes=tape.clock_ms) for one in candles]
             if span_ms in STUDIED and candles and self._studies(span, candles):
-                told = self._after(span_ms, span.candles, candles[0].start_ms, worth)
-                out += [self._indicators(span_ms, one, tape.clock_ms) for one in told]
-                if span_ms == _MINUTE:
-                    at.volatility = told[-1].values.get("volatility(20)")
+                out += self._studied(span_ms, candles[0].start_ms, worth)
         out += self._windows(worth)
         out += self._late
         self._late = []
+        self._is_corrected = False
         self._settle(worth)
         return out
+
+    def _studied(self, span_ms: int, from_ms: int, worth: Worth) -> list[Indicators]:
+        """Return the indicators of a span's candles from one on, by the symbol's clock."""
+        told = self._after(span_ms, self._spans[span_ms].candles, from_ms, worth)
+        if span_ms == _MINUTE:
+            self._at.volatility = told[-1].values.get("volatility(20)")
+        return [self._indicators(span_ms, one, self.clock_ms) for one in told]
+
+    def open(self, listing: int, worth: Worth) -> list[Any]:
+        """Return the open candles, and the indicators of the minute; nothing if `publish` has told them."""
+        if not self.is_untold:
+            return []
+        last = [(span_ms, span.candles[-1]) for span_ms, span in self._spans.items()]
+        candles = [_candle(self.symbol, span_ms, one, listing, closes=self.clock_ms) for span_ms, one in last]
+        return [*candles, *self._studied(_MINUTE, self._spans[_MINUTE].candles[-1].start_ms, worth)]
 
     def _studies(self, span: SpanCandles, candles: list[Part]) -> bool:
         """Say whether indicators of a span are due: long spans' open candles only once a minute."""
