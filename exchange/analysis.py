@@ -355,7 +355,7 @@ class SetAlert(Message, frozen=True, tag=True):
     account: NewName
     alert: NewName
     condition: Condition
-    channels: list[Channel]
+    channels: Annotated[list[Channel], Meta(min_length=1, max_length=3)]
     symbol: Name | None = None
     email: Annotated[str, Meta(max_length=254)] | None = None
     webhook: Annotated[str, Meta(max_length=2_000)] | None = None

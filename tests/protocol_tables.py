@@ -102,7 +102,7 @@ def describe(kind: Any) -> str:  # noqa: C901, PLR0911, PLR0912
     if isinstance(kind, inspected.StrType):
         if kind.pattern:
             return f"string, `{kind.pattern}`"
-        return f"string, {kind.min_length} to {kind.max_length} characters" if kind.max_length else "string"
+        return f"string, {kind.min_length or 0} to {kind.max_length} characters" if kind.max_length else "string"
     if isinstance(kind, inspected.LiteralType):
         closed = [name for name in CLOSED if sorted(get_args(getattr(m, name))) == sorted(kind.values)]
         return f"a `{closed[0]}`" if closed else " or ".join(f"`{value}`" for value in kind.values)
