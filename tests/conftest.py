@@ -21,27 +21,59 @@ hypothesis_settings.register_profile("openbell", deadline=None, derandomize=True
 hypothesis_settings.load_profile("openbell")  # the same examples in each run, however slow the machine is
 
 
-@pytest.fixture(scope="session")
-def start_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StartStack]:
-    """Start further stacks, in the way of `openbell up`."""
-    started: list[Settings] = []
-    jars = os.environ.get(variable("jars"), str(ROOT / ".openbell" / "jars"))
+class Stacks:
+    """Starts stacks in homes of their own, in the way of `openbell up`, and ends them: each that is up slows down all tests that follow."""
 
-    def start(*, jobs: bool = True, **settings: Any) -> Stack:
-        home = tmp_path_factory.mktemp("stack")
-        wanted = {"home": home, "jars": jars, "start_timeout_s": 300} | settings
+    def __init__(self, homes: pytest.TempPathFactory) -> None:
+        self._homes = homes
+        self._jars = os.environ.get(variable("jars"), str(ROOT / ".openbell" / "jars"))
+        self._started: list[Settings] = []
+
+    def start(self, *, jobs: bool = True, **settings: Any) -> Stack:
+        """Start a stack; keywords are fields of `Settings`."""
+        wanted = {"home": self._homes.mktemp("stack"), "jars": self._jars, "start_timeout_s": 300} | settings
         read = Settings.from_mapping({variable(name): str(value) for name, value in wanted.items()})
-        started.append(read)
+        self._started.append(read)
         return local.up(read, jobs=jobs)
 
-    yield start
-    for settings in started:
-        local.down(settings, savepoints=False)
-    left = {str(settings.home): marked(str(settings.home)) for settings in started}
-    assert not any(left.values()), f"processes outlived their stacks: {left}"
+    def end(self) -> None:
+        """End all that were started."""
+        for settings in self._started:
+            local.down(settings, savepoints=False)
+        left = {str(settings.home): marked(str(settings.home)) for settings in self._started}
+        self._started.clear()
+        assert not any(left.values()), f"processes outlived their stacks: {left}"
 
 
 @pytest.fixture(scope="session")
-def stack(start_stack: StartStack) -> Stack:
-    """The one stack that most tests share: a replay venue with all jobs and the page, and a slot to spare for rescaling."""
-    return start_stack(task_managers=5)
+def shared_stacks(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stacks]:
+    """The stacks that tests share, one at a time."""
+    stacks = Stacks(tmp_path_factory)
+    yield stacks
+    stacks.end()
+
+
+@pytest.fixture
+def start_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StartStack]:
+    """Start further stacks, which end with the test."""
+    stacks = Stacks(tmp_path_factory)
+    yield stacks.start
+    stacks.end()
+
+
+@pytest.fixture(scope="session")
+def stack(shared_stacks: Stacks) -> Stack:
+    """A replay venue with all jobs and the page, and a slot to spare for rescaling."""
+    return shared_stacks.start(task_managers=5)
+
+
+@pytest.fixture(scope="session")
+def bare_stack(shared_stacks: Stacks) -> Stack:
+    """A stack without jobs and without the page, with slots for a venue's four jobs and one to spare for rescaling."""
+    shared_stacks.end()
+    return shared_stacks.start(jobs=False, task_managers=5, page="off")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put what needs `bare_stack` last, for the other shared stack has ended then."""
+    items.sort(key=lambda item: "bare_stack" in getattr(item, "fixturenames", ()))

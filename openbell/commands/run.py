@@ -3,7 +3,9 @@
 import signal
 import subprocess
 import sys
-from typing import Any
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, Final
 
 import typer
 
@@ -13,6 +15,8 @@ from openbell.home import Home
 
 EXAMPLE = "openbell run"
 STOP_S = 15
+STOPPING: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+"""What asks for an end; the first one is heard, for what was started is stopped however often one asks."""
 
 
 def run(context: typer.Context) -> None:
@@ -24,8 +28,7 @@ def run(context: typer.Context) -> None:
 
     settings = settings_of(context)
     was_up = Home(settings.home).supervised()
-    for ending in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(ending, _interrupt)
+    _hear(_interrupt)
     try:
         with progress() as say:
             up = stack.up(settings, say=say)
@@ -33,8 +36,7 @@ def run(context: typer.Context) -> None:
     except KeyboardInterrupt:
         pass
     finally:
-        for ending in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            signal.signal(ending, signal.SIG_IGN)  # what was started is stopped, however often one asks
+        _hear(signal.SIG_IGN)
         if not was_up:
             with progress() as say:
                 for warning in stack.down(settings, say=say):
@@ -45,31 +47,36 @@ def run(context: typer.Context) -> None:
 def _show(up: Any) -> None:
     """Replay in the background and watch in the foreground, until the watching ends."""
     log = up.home.logs / "replay.log"
-    with log.open("ab") as output:
-        replay = subprocess.Popen(
-            [sys.executable, "-m", "openbell", "replay"],
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=output,
-            start_new_session=True,
-        )
-    OUT.print(f"Openbell is up and replays real prices (log: {log}). Ctrl-C stops it.", soft_wrap=True)
-    if up.has_page:  # the last line above the table, so it stays in sight
-        OUT.print(f"Open {up.page_url}", style="bold", soft_wrap=True)
-    watch = None
-    try:
+    quiet = {"stdin": subprocess.DEVNULL, "stderr": subprocess.STDOUT, "start_new_session": True}
+    with log.open("ab") as output, _running("replay", signal.SIGTERM, stdout=output, **quiet) as replay:
+        OUT.print(f"Openbell is up and replays real prices (log: {log}). Ctrl-C stops it.", soft_wrap=True)
+        if up.has_page:  # the last line above the table, so it stays in sight
+            OUT.print(f"Open {up.page_url}", style="bold", soft_wrap=True)
         if not OUT.is_terminal:
             replay.wait()
-        watch = subprocess.Popen([sys.executable, "-m", "openbell", "watch"])
-        if watch.wait():
-            raise OpenbellError("the watching failed; 'openbell watch' by itself shows why")
-    finally:
-        # Ctrl-C reached the watching as well: it puts the terminal in order and ends by itself.
-        if watch is not None:
-            _end(watch, signal.SIGINT)
+        # Ctrl-C reaches the watching as well: it puts the terminal in order and ends by itself.
+        with _running("watch", signal.SIGINT) as watch:
+            if watch.wait():
+                raise OpenbellError("the watching failed; 'openbell watch' by itself shows why")
         if replay.poll():
             complain(f"the replay failed; see {log}")
-        _end(replay, signal.SIGTERM)
+
+
+@contextmanager
+def _running(command: str, end: signal.Signals, **options: Any) -> Iterator[subprocess.Popen[bytes]]:
+    """Run a command of Openbell, and end it by a signal when the block is left, however that is."""
+    process = None
+    try:
+        late: list[bool] = []
+        _hear(lambda *_: late.append(True))  # until it is known what there is to be ended
+        process = subprocess.Popen([sys.executable, "-m", "openbell", command], **options)
+        _hear(_interrupt)
+        if late:
+            _interrupt()
+        yield process
+    finally:
+        if process is not None:
+            _end(process, end)
 
 
 def _end(process: subprocess.Popen[bytes], number: int) -> None:
@@ -82,6 +89,13 @@ def _end(process: subprocess.Popen[bytes], number: int) -> None:
         process.wait()
 
 
+def _hear(handler: Any) -> None:
+    """Have a handler hear what asks for an end; a signal that is ignored from the beginning stays so, as in a background job of a shell."""
+    for number in STOPPING:
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, handler)
+
+
 def _interrupt(*_: object) -> None:
-    """Take SIGTERM and SIGHUP for Ctrl-C, so that they, too, stop everything."""
+    _hear(signal.SIG_IGN)
     raise KeyboardInterrupt

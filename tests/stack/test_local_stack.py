@@ -5,7 +5,9 @@ import os
 import signal
 import subprocess
 import sys
+from contextlib import suppress
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from support import StartStack
@@ -15,6 +17,7 @@ from exchange.topics import topic_specs
 from openbell import stack as local
 from openbell.cli import app
 from openbell.errors import NotReadyError, OpenbellError
+from openbell.settings import variable
 from openbell.stack import Stack, gateway, topics
 from openbell.stack.jobs import JOBS
 from openbell.supervise.processes import marked, wait_until
@@ -96,15 +99,33 @@ def test_a_killed_redis_comes_back_and_the_views_with_it(stack: Stack) -> None:
     stack.wait_page(60)
 
 
-def test_run_names_the_page_and_leaves_a_stack_up_that_was_up(stack: Stack) -> None:
+def _commands_on(stack: Stack) -> list[bytes]:
+    """Return the command lines of all `openbell ...` on a stack."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            words = (process / "cmdline").read_bytes().split(b"\0")
+            home = f"{variable('home')}={stack.home.path}".encode()
+            if b"openbell" in words and home in (process / "environ").read_bytes().split(b"\0"):
+                found.append(b" ".join(words))
+    return found
+
+
+@pytest.mark.parametrize("lines", [1, 2])
+def test_run_names_the_page_and_leaves_a_stack_up_that_was_up_and_no_process_of_its_own(
+    stack: Stack, lines: int
+) -> None:
     environment = {**os.environ, **stack.settings.to_mapping()}
     command = [sys.executable, "-m", "openbell", "run"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as running:
         assert running.stdout is not None
-        said = [running.stdout.readline().strip() for _ in range(2)]
+        said = [running.stdout.readline().strip() for _ in range(lines)]
         running.send_signal(signal.SIGINT)
+        said += [line.strip() for line in running.stdout]
         assert running.wait(60) == 0
-    assert said[1] == f"Open {stack.page_url}"
+    assert _commands_on(stack) == []
+    assert said[1:] in ([], [f"Open {stack.page_url}"])
+    assert lines == 1 or len(said) == 2
     assert gateway.why_not(f"{stack.page_url}/health") == ""
 
 

@@ -1,4 +1,4 @@
-"""One stack for the tests of the whole, and on it a venue of its own for each test."""
+"""On the bare stack, a venue of its own for each test."""
 
 from __future__ import annotations
 
@@ -6,18 +6,10 @@ from collections.abc import Iterator
 from itertools import count
 
 import pytest
-from support import StartStack
 from venue import OpenVenue, Venue
 
 from exchange.clock import VenueClock
 from openbell.stack import Stack
-
-
-@pytest.fixture(scope="session")
-def bare_stack(start_stack: StartStack) -> Stack:
-    """A stack without jobs and without the page, with slots for a venue's four jobs and one to spare for rescaling."""
-    return start_stack(jobs=False, task_managers=5, page="off")
-
 
 _numbers = count(1)
 
