@@ -122,6 +122,9 @@ def _live(_: None, repeat: int) -> Iterator[Row]:
             "a million": f"{median(million):.1f} s",
             "load": machine.load(),
         }
+    with live.market(analytics="off") as stack:
+        for hop in live.order_to_paint(stack, 200, 30):
+            yield _hop("200 orders/s without analysis", hop)
 
 
 def _indicators(_: None, repeat: int) -> Iterator[Row]:

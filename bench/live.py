@@ -78,9 +78,9 @@ OBSERVE = """() => {
 
 
 @contextmanager
-def market() -> Iterator[Stack]:
-    """Start a whole stack with a live venue, one symbol listed and the demo account funded."""
-    with started(jobs=True, venue="bench", clock="live") as stack:
+def market(**settings: Any) -> Iterator[Stack]:
+    """Start a whole stack with a live venue, one symbol listed and the demo account funded; keywords are fields of `Settings`."""
+    with started(jobs=True, venue="bench", clock="live", **settings) as stack:
         listed = flow.instrument(SYMBOL)
         with PacketWriter(stack.bootstrap_servers, stack.venue) as writer:
             writer.send(topics.BOOK_INBOX, SYMBOL, [m.ListInstrument(key=SYMBOL, instrument=listed)])

@@ -126,27 +126,38 @@ class ClosingFunction(MachineFunction):
         if record.topic != self._uncounted:
             self._read[record.topic, record.partition] = now_s, record.time_ms
 
+    def _is_behind(self, now_ms: int, within_s: float) -> bool:
+        """Say whether a record that was read within the last seconds had been appended some time before."""
+        now_s = time.monotonic()
+        return any(
+            now_ms - (now_s - heard_s) * 1_000 - time_ms > LAG_MS
+            for heard_s, time_ms in self._read.values()
+            if now_s - heard_s < within_s
+        )
+
     def _is_quiet(self, key: str, now_ms: int) -> bool:
         """Say whether nothing comes for a key, nor may there be records to read that were appended some time ago."""
         now_s = time.monotonic()
         if now_s - self._opened_s < SILENT_S or now_s - self._heard_s.get(key, 0.0) < IDLE_S:
             return False
-        lags_ms = (
-            now_ms - (now_s - heard_s) * 1_000 - time_ms
-            for heard_s, time_ms in self._read.values()
-            if now_s - heard_s < SILENT_S
-        )
-        return all(lag_ms <= LAG_MS for lag_ms in lags_ms)
+        return not self._is_behind(now_ms, SILENT_S)
 
     def on_timer(self, timestamp: int, ctx: KeyedProcessFunction.OnTimerContext) -> Iterator[Row]:
-        """Tell what is due; what has ended only if no records are coming in any more: otherwise it is the log's to say."""
+        """Tell what is due, unless there is a backlog: then more of it comes at once. What has ended is closed only if no records are coming in any
+        more: otherwise it is the log's to say.
+        """
         key = ctx.get_current_key()
         if self._timers.get(key, timestamp) != timestamp:
             return iter(())  # an earlier one has been set since
         self._timers.pop(key, None)
-        is_quiet = self._is_quiet(key, ctx.timer_service().current_processing_time())
+        now_ms = ctx.timer_service().current_processing_time()
+        later_ms = timestamp + int(IDLE_S * 1_000)
+        if self._is_behind(now_ms, IDLE_S):
+            self._set_timer(key, later_ms, ctx)
+            return iter(())
+        is_quiet = self._is_quiet(key, now_ms)
         outcome = self._host.closing(key, self._load, timestamp, is_quiet=is_quiet)
         deadline_ms = outcome.deadline_ms
         if deadline_ms is not None:
-            self._set_timer(key, deadline_ms if is_quiet else timestamp + int(IDLE_S * 1_000), ctx)
+            self._set_timer(key, deadline_ms if is_quiet else later_ms, ctx)
         return self._rows(outcome.records)

@@ -1,6 +1,6 @@
 """Pushes what has changed to everyone who watches it, over websockets.
 
-Theory of operation: what may be watched is a topic (a symbol's market, what is computed of it, the list of markets, an account's orders, its
+Theory of operation: what may be watched is a topic (a symbol's market, its chart, what is computed of it, the list of markets, an account's orders, its
 inbox, the status), and each topic that somebody watches has one board. Word of a change makes the board read its view once, render the partials whose data are
 not as before, and offer them to all its watchers: at once if it was quiet, else `PUSH_S` after the last time (or somewhat more). A watcher has one slot per
 partial, in which the newest replaces what it has not fetched yet. So a slow reader costs a bounded number of bytes, sees the newest state
@@ -18,7 +18,7 @@ import logging
 import time
 from collections.abc import Awaitable, Callable
 from functools import partial
-from typing import Any, Final, TypeAlias, cast
+from typing import Any, Final, TypeAlias
 
 import msgspec
 
@@ -31,7 +31,9 @@ from gateway.shown import Span
 PUSH_S: Final = 0.08
 """Shortest time between two pushes of a market."""
 SLOWER: Final = 3
-"""How many times longer it is for what nobody reads by the tenth of a second: the list of markets, orders, balances, and what is computed."""
+"""How many times longer it is for what nobody reads by the tenth of a second: the chart, the list of markets, orders and balances."""
+SLOWEST: Final = 12
+"""The same for what is computed of a market."""
 RETRY_S: Final = 0.5
 STATUS_S: Final = 1.0
 CANDLES_MIN: Final = 10
@@ -177,7 +179,7 @@ class Hub:
 
     def market_topics(self, symbol: str, span: Span, read: int = 0) -> list[Topic]:
         """Return the topics that a symbol's page watches. `read`: how many alerts who watches has read."""
-        topics: list[Topic] = [("market", symbol, span), ("analysis", symbol, span)]
+        topics: list[Topic] = [("market", symbol, span), ("chart", symbol, span), ("analysis", symbol, span)]
         return [*topics, *([] if self._account is None else [("account", symbol)]), *self._common(read)]
 
     def markets_topics(self, read: int = 0) -> list[Topic]:
@@ -200,7 +202,7 @@ class Hub:
         for topic in topics:
             board = self._boards.get(topic)
             if board is None:
-                push_s = self._push_s if topic[0] == "market" else self._push_s * SLOWER
+                push_s = self._push_s * {"market": 1, "analysis": SLOWEST}.get(topic[0], SLOWER)
                 board = self._boards[topic] = Board(self._reader(topic), self._renderer, self._metrics, push_s)
             board.join(client)
         self._clients += 1
@@ -236,19 +238,18 @@ class Hub:
         self._metrics.live_boards.set(len(self._boards))
 
     def _reader(self, topic: Topic) -> Callable[[], Awaitable[Contexts]]:
-        match topic:
-            case ("market", symbol, span):
-                return partial(self._market, symbol, cast(Span, span))
-            case ("account", symbol):
-                return partial(self._orders, symbol)
-            case ("analysis", symbol, span):
-                return partial(read_symbol, self._views, symbol, cast(Span, span))
-            case (("inbox" | "unread") as what, read):
-                return partial(self._alerts, int(read), here=what == "inbox")
-            case ("markets",):
-                return self._markets
-            case _:
-                return self._status
+        what, *about = topic
+        if what in ("inbox", "unread"):
+            return partial(self._alerts, int(about[0]), here=what == "inbox")
+        readers: dict[str, Callable[..., Awaitable[Contexts]]] = {
+            "market": self._market,
+            "chart": self._chart,
+            "analysis": partial(read_symbol, self._views),
+            "account": self._orders,
+            "markets": self._markets,
+            "status": self._status,
+        }
+        return partial(readers[what], *about)
 
     async def _status(self) -> Contexts:
         freshness = await self._views.freshness()
@@ -263,20 +264,21 @@ class Hub:
         }
 
     async def _market(self, symbol: str, span: Span) -> Contexts:
-        market = await self._views.market(symbol, span)
+        market = await self._views.market(symbol, span, candles=1)
         if market is None:
             return {}
         return {
             "summary": {"summary": market.summary},
             "ladder": {"depth": market.depth},
             "tape": {"trades": market.trades},
-            "candles": {
-                "candles": market.candles,
-                "span": span,
-                "tick": market.summary.tick,
-                "lot": market.summary.lot,
-            },
         }
+
+    async def _chart(self, symbol: str, span: Span) -> Contexts:
+        market = await self._views.market(symbol, span, levels=1, trades=1)
+        if market is None:
+            return {}
+        tick, lot = market.summary.tick, market.summary.lot
+        return {"candles": {"candles": market.candles, "span": span, "tick": tick, "lot": lot}}
 
     async def _alerts(self, read: int, *, here: bool) -> Contexts:
         assert self._account is not None, "only an account's pages watch it"
@@ -292,7 +294,7 @@ class Hub:
 
 def _concerns(changed: Changed, topic: Topic, account: str | None) -> bool:
     match topic:
-        case (("market" | "analysis"), symbol, _):
+        case (("market" | "chart" | "analysis"), symbol, _):
             return symbol in changed.symbols
         case (("account" | "inbox" | "unread"), _):
             return account in changed.accounts

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import shutil
+import time
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, Final, Literal, TypeAlias
@@ -17,6 +18,7 @@ BROWSERS: Final = ("chromium", "chromium-browser", "google-chrome")
 WIDE: Final = ViewportSize(width=1280, height=800)
 NARROW: Final = ViewportSize(width=390, height=844)
 CENT: Final = Decimal("0.01")
+WAIT_S: Final = 300
 BYTES_MAX: Final = 300_000
 """Greatest size of a picture: they are committed."""
 
@@ -56,6 +58,15 @@ def trade(url: str, symbol: str) -> None:
     order(url, {"symbol": symbol, "side": "sell", "kind": "market", "quantity": "200"})
 
 
+def wait_live(url: str) -> None:
+    """Wait until the views are those of now: a fast replay is over before all that follows from it is computed."""
+    until_s = time.monotonic() + WAIT_S
+    while not ask_for(f"{url}/api/native/status")["live"]:
+        if time.monotonic() > until_s:
+            raise SystemExit(f"the views of {url} are not live after {WAIT_S} s")
+        time.sleep(0.5)
+
+
 def ask_for(address: str) -> Any:
     """Return what an address of the REST API answers."""
     with urlopen(address) as answer:
@@ -79,6 +90,7 @@ def main() -> None:
     if executable is None:
         raise SystemExit(f"needs one of {', '.join(BROWSERS)}")
     arguments.folder.mkdir(parents=True, exist_ok=True)
+    wait_live(arguments.url)
     trade(arguments.url, arguments.symbol)
     markets, market = f"{arguments.url}/", f"{arguments.url}/market/{arguments.symbol}"
     with sync_playwright() as playwright:

@@ -197,6 +197,17 @@ def test_a_restored_job_closes_nothing_by_the_wall_s_clock_before_it_has_read_wh
     assert (minute.trades, minute.close) == (3, 103)
 
 
+def test_with_a_backlog_to_read_what_is_open_is_told_only_when_it_has_been_read(operator: MakeOperator):
+    live = operator(True)
+    live.record(topics.BOOK_SNAPSHOTS, listed())
+    assert live.appended(START_MS - 60_000, topics.TRADES, trade(1, START_MS))
+    assert live.appended(START_MS - 59_999, topics.TRADES, trade(2, START_MS)) == [], "it has just been told"
+    assert live.fire() == [], "more may come at once"
+    told = live.fire()
+    assert {topic for topic, _, _ in told} == {"test.candles", "test.indicators", "test.summaries"}
+    assert live.now_ms - START_MS <= 1_100
+
+
 def test_in_a_replay_a_timer_tells_what_is_open_and_closes_nothing(operator: MakeOperator):
     replay = operator(False)
     replay.record(topics.BOOK_SNAPSHOTS, listed())

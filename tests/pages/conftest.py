@@ -85,3 +85,4 @@ def desk(browser: Browser, stack: Stack) -> Iterator[Desk]:
     refused = "Failed to load resource: the server responded with a status of 4"  # how a browser tells of a wrong order
     assert [said for said in desk.watched.complaints if not said.startswith(refused)] == []
     assert desk.watched.servers <= {urlsplit(stack.page_url).netloc}
+    assert "openbell_csp_reports_total 0.0" in _read(f"{stack.page_url}/metrics")
