@@ -47,6 +47,7 @@ class Venue:
         self.settings = replace(stack.settings, venue=name, clock=clock)
         self.jobs = Jobs(self.settings)
         broker.create(self.servers, name, stack.settings.partitions)
+        assert wait_until(lambda: _is_led(self.servers, name), 60, every=0.2), f"the topics of {name} have no leaders"
 
     # Jobs
 
@@ -172,6 +173,15 @@ class OpenVenue(Protocol):
     """Opens a venue and starts its jobs; they are cancelled at the end of the test."""
 
     def __call__(self, clock: VenueClock, *jobs: str) -> Venue: ...
+
+
+def _is_led(servers: str, name: str) -> bool:
+    """Say whether the brokers that lead the partitions know it: what is written before is tried again and again."""
+    try:
+        with Reader(servers, name, topics.ALL) as reader:
+            return bool(reader.end_offsets())
+    except WireError:
+        return False
 
 
 def _total(reader: Reader) -> int:
