@@ -10,6 +10,7 @@ LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --genera
 	--no-emit-index-url --no-annotate --custom-compile-command 'make lock'
 
 .DEFAULT_GOAL := help
+CLIENTS := $(VENV)/clients
 .PHONY: help run test check bench screenshots vendor lock clean prepare machine machine-dev
 
 help: ## show this list
@@ -18,8 +19,8 @@ help: ## show this list
 run: $(VENV)/.runtime ## start the exchange, replay real prices into it and show the market until Ctrl-C
 	@$(BIN)/openbell run $(ARGS)
 
-test: $(VENV)/.dev | machine-dev ## run the whole test suite (ARGS='-m "not stack and not flink and not slow"' for the fast part)
-	@$(BIN)/pytest $(ARGS)
+test: $(VENV)/.dev $(CLIENTS)/.done | machine-dev ## run the whole test suite (ARGS='-m "not stack and not flink and not slow"' for the fast part)
+	@$(BIN)/pytest $(or $(ARGS),--numprocesses 2 --dist loadgroup)
 
 check: $(VENV)/.dev ## lint, check the formatting and the types
 	@$(BIN)/ruff check .
@@ -35,13 +36,14 @@ screenshots: $(VENV)/.dev | machine-dev ## make the pictures of the pages in doc
 vendor: ## fetch the pages' scripts anew, as scripts/vendor.sh names them
 	@scripts/vendor.sh
 
-prepare: $(VENV)/.dev | machine-dev ## install all that the other targets need, and nothing else
+prepare: $(VENV)/.dev $(CLIENTS)/.done | machine-dev ## install all that the other targets need, and nothing else
 
 lock: $(VENV)/.dev ## resolve the dependencies anew into requirements/*.txt
 	@$(LOCK) --upgrade requirements/build.in -o requirements/build.txt
 	@$(LOCK) --upgrade -c requirements/build.txt pyproject.toml -o requirements/runtime.txt
 	@$(LOCK) --upgrade -c requirements/build.txt -c requirements/runtime.txt requirements/dev.in \
 		-o requirements/dev.txt
+	@$(LOCK) --upgrade tests/clients/requirements.in -o tests/clients/requirements.txt
 	@$(LOCK) --upgrade bench/requirements-engines.in -o bench/requirements-engines.txt
 	@$(LOCK) --upgrade bench/requirements-quixstreams.in -o bench/requirements-quixstreams.txt
 
@@ -76,4 +78,11 @@ $(VENV)/.runtime: pyproject.toml $(VENV)/.runtime-lock | machine
 $(VENV)/.dev: requirements/dev.txt $(VENV)/.runtime | machine
 	@echo 'openbell: installing requirements/dev.txt' >&2
 	@$(PIP) install --require-hashes --no-build-isolation -r requirements/dev.txt
+	@touch $@
+
+# Other people's trading clients, which need other versions of what we need, too.
+$(CLIENTS)/.done: tests/clients/requirements.txt $(VENV)/.dev
+	@echo 'openbell: installing tests/clients/requirements.txt' >&2
+	@$(BIN)/python -m venv --clear $(CLIENTS)
+	@$(CLIENTS)/bin/python -m pip --disable-pip-version-check --quiet install --require-hashes -r tests/clients/requirements.txt
 	@touch $@

@@ -14,7 +14,7 @@ from typing import Annotated, Final, Literal, TypeAlias
 import msgspec
 from msgspec import Meta
 
-from exchange.messages import Count, Message, Millis, Name, NewName, Price, Seq, Total
+from exchange.messages import Count, Message, Millis, Name, NewName, Price, Seq, Side, Total
 from exchange.money import UNITS_MAX
 
 TRADES_SOURCE: Final = "@trades"
@@ -61,6 +61,41 @@ class NewsSentiment(Message, frozen=True, tag=True):
     time_ms: Millis
     score: float
     magnitude: float
+
+
+class OutsideQuote(Message, frozen=True, tag=True):
+    """An order of a book elsewhere: somebody there wants to buy or sell `quantity` at `price`. It is no order here, and is only kept."""
+
+    source: Name
+    symbol: Name
+    time_ms: Millis
+    side: Side
+    price: float
+    quantity: float
+
+
+class Fundamentals(Message, frozen=True, tag=True):
+    """What a company is worth, as its source gives it: `market_cap` in the quote asset, and price by earnings. Of a symbol the latest holds."""
+
+    source: Name
+    symbol: Name
+    time_ms: Millis
+    market_cap: float
+    pe_ratio: float
+
+
+class EconomicIndicator(Message, frozen=True, tag=True):
+    """A figure of the whole economy, such as a rate of inflation, as its source gives it. It concerns no symbol, and is only kept."""
+
+    source: Name
+    name: Name
+    time_ms: Millis
+    value: float
+
+    @property
+    def symbol(self) -> str:
+        """The key of what is said of all symbols together."""
+        return MARKET_KEY
 
 
 # Candles and indicators
@@ -386,4 +421,4 @@ class Alert(Message, frozen=True, tag=True):
     webhook: str | None = None
 
 
-MarketData: TypeAlias = OutsideBar | NewsSentiment
+MarketData: TypeAlias = OutsideBar | NewsSentiment | OutsideQuote | Fundamentals | EconomicIndicator

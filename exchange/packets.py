@@ -8,6 +8,7 @@ import msgspec
 
 from exchange import analysis as a
 from exchange import messages as m
+from exchange.audit_log import AuditEntry
 from exchange.errors import ExchangeError, InvalidPacket
 
 M = TypeVar("M", bound=m.Message)
@@ -61,4 +62,5 @@ decode_signals: PacketDecoder[a.Signal] = PacketDecoder(a.Signal)
 decode_scores: PacketDecoder[Any] = PacketDecoder(a.SignalOutcome | a.RuleScore)
 decode_alert_rules: PacketDecoder[Any] = PacketDecoder(a.SetAlert | a.RemoveAlert)
 decode_alerts: PacketDecoder[a.Alert] = PacketDecoder(a.Alert)
+decode_audit: PacketDecoder[AuditEntry] = PacketDecoder(AuditEntry)
 decode_dead_letters: PacketDecoder[m.DeadLetter] = PacketDecoder(m.DeadLetter)

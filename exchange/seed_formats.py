@@ -91,8 +91,8 @@ class _OrderA(msgspec.Struct):
     order_timestamp: str
 
 
-class _OrderB(msgspec.Struct):
-    """An order of `incoming_orders`."""
+class OrderB(msgspec.Struct):
+    """An order of `incoming_orders`, as its client writes it."""
 
     order_id: ForeignId
     stock_symbol: Named
@@ -104,7 +104,7 @@ class _OrderB(msgspec.Struct):
 
 
 _decode_a: Final = msgspec.json.Decoder(_OrderA).decode
-_decode_b: Final = msgspec.json.Decoder(_OrderB).decode
+_decode_b: Final = msgspec.json.Decoder(OrderB).decode
 
 
 class SeedA:
@@ -162,29 +162,7 @@ class SeedB:
 
         Without a `time_ms` it is the order's own time.
         """
-        order = _read(_decode_b, raw)
-        kind = _one_of("order_type", order.order_type, _KINDS)
-        text = order.time_in_force or "gtc"
-        force = _FORCES.get(text.lower())
-        own_ms, expires_ms = time_ms, 0
-        if force is None:
-            force, told_ms = "GTC", _time_ms("time_in_force", text, _DASHED)
-            own_ms = told_ms if own_ms is None else own_ms
-            if told_ms > own_ms:
-                force, expires_ms = "GTD", told_ms
-        if kind == "market":
-            force, expires_ms = (force if force in ("FOK", "OPG", "CLS") else "IOC"), 0
-        return SeedOrder(
-            id=order.order_id,
-            instrument=order.stock_symbol,
-            side=_one_of("side", order.side, _SIDES),
-            quantity=_amount("quantity", order.quantity),
-            price=_amount("price", order.price or Decimal(0)) if kind == "limit" or order.price else Decimal(0),
-            kind=kind,
-            time_in_force=force,
-            time_ms=own_ms or 0,
-            expires_ms=expires_ms,
-        )
+        return read_order_b(_read(_decode_b, raw), time_ms)
 
     def passed_on(self, raw: bytes) -> dict[str, Any]:
         """Return the fields of an order."""
@@ -217,6 +195,32 @@ def rules_of(seed: SeedFormat, rule: Rule | None) -> Rules:
 def encode_seed(value: Any) -> bytes:
     """Write a record; decimals become JSON numbers, digit by digit."""
     return _encode(value)
+
+
+def read_order_b(order: OrderB, time_ms: int | None) -> SeedOrder:
+    """Say what an order of seed B asks for; arguments and errors as in `SeedB.decode`."""
+    kind = _one_of("order_type", order.order_type, _KINDS)
+    text = order.time_in_force or "gtc"
+    force = _FORCES.get(text.lower())
+    own_ms, expires_ms = time_ms, 0
+    if force is None:
+        force, told_ms = "GTC", _time_ms("time_in_force", text, _DASHED)
+        own_ms = told_ms if own_ms is None else own_ms
+        if told_ms > own_ms:
+            force, expires_ms = "GTD", told_ms
+    if kind == "market":
+        force, expires_ms = (force if force in ("FOK", "OPG", "CLS") else "IOC"), 0
+    return SeedOrder(
+        id=order.order_id,
+        instrument=order.stock_symbol,
+        side=_one_of("side", order.side, _SIDES),
+        quantity=_amount("quantity", order.quantity),
+        price=_amount("price", order.price or Decimal(0)) if kind == "limit" or order.price else Decimal(0),
+        kind=kind,
+        time_in_force=force,
+        time_ms=own_ms or 0,
+        expires_ms=expires_ms,
+    )
 
 
 def plain(value: Decimal) -> str:

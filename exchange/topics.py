@@ -29,6 +29,7 @@ SIGNALS: Final = "signals"
 SCORES: Final = "scores"
 ALERT_RULES: Final = "alert-rules"
 ALERTS: Final = "alerts"
+AUDIT: Final = "audit"
 DEAD_LETTERS: Final = "dead-letters"
 
 ALL: Final = (
@@ -53,6 +54,7 @@ ALL: Final = (
     SCORES,
     ALERT_RULES,
     ALERTS,
+    AUDIT,
     DEAD_LETTERS,
 )
 INBOXES: Final = (ACCOUNT_INBOX, BOOK_INBOX)

@@ -21,6 +21,7 @@ from pyflink.table import StreamTableEnvironment
 
 from exchange.host import Record
 from exchange.topics import RECORD_BYTES_MAX
+from flink_jobs.kafka_security import connection
 
 OUTPUT = Types.ROW_NAMED(["topic", "k", "v"], [Types.STRING(), Types.STRING(), Types.STRING()])
 
@@ -29,7 +30,7 @@ CREATE TEMPORARY TABLE {table} (
   k STRING, v STRING, `topic` STRING METADATA VIRTUAL,
   `partition` INT METADATA VIRTUAL, `offset` BIGINT METADATA VIRTUAL, `timestamp` TIMESTAMP_LTZ(3) METADATA VIRTUAL
 ) WITH (
-  'connector' = 'kafka', 'topic' = '{topics}', 'properties.bootstrap.servers' = '{servers}',
+  'connector' = 'kafka', 'topic' = '{topics}', {connection},
   'properties.group.id' = '{group}', 'scan.startup.mode' = 'earliest-offset',
   'properties.client.id.prefix' = '{group}',
   'key.format' = 'raw', 'key.fields' = 'k', 'key.raw.charset' = 'ISO-8859-1',
@@ -45,7 +46,7 @@ FROM {table}"""
 
 _SINK = """
 CREATE TEMPORARY TABLE sink_records (topic STRING METADATA, k STRING, v STRING) WITH (
-  'connector' = 'kafka', 'topic' = '{topics}', 'properties.bootstrap.servers' = '{servers}',
+  'connector' = 'kafka', 'topic' = '{topics}', {connection},
   'key.format' = 'raw', 'key.fields' = 'k', 'value.format' = 'raw', 'value.fields-include' = 'EXCEPT_KEY',
   'sink.delivery-guarantee' = 'at-least-once', 'properties.acks' = 'all', 'properties.enable.idempotence' = 'true',
   'properties.linger.ms' = '{linger_ms}', 'properties.batch.size' = '262144',
@@ -82,7 +83,9 @@ def read_rows(
     The keys are the records', or `key` for all. A job that reads several times names its groups differently.
     """
     table = group.replace("-", "_") + "_records"
-    tables.execute_sql(_SOURCE.format(table=table, topics=";".join(topics), servers=servers, group=group))
+    tables.execute_sql(
+        _SOURCE.format(table=table, topics=";".join(topics), connection=connection(servers), group=group)
+    )
     query = _HEADED.format(table=table, key="COALESCE(k, '')" if key is None else f"'{key}'")
     return tables.to_append_stream(tables.sql_query(query), Types.ROW([Types.STRING(), Types.STRING()]))
 
@@ -104,7 +107,10 @@ def write(tables: StreamTableEnvironment, servers: str, topics: Iterable[str], s
     """Write a stream of `OUTPUT` rows to their topics, at least once and in the order of each key."""
     tables.execute_sql(
         _SINK.format(
-            topics=";".join(topics), servers=servers, linger_ms=SINK_LINGER_MS, request_bytes=8 * RECORD_BYTES_MAX
+            topics=";".join(topics),
+            connection=connection(servers),
+            linger_ms=SINK_LINGER_MS,
+            request_bytes=8 * RECORD_BYTES_MAX,
         )
     )
     statements = tables.create_statement_set()

@@ -19,6 +19,7 @@ from typing import Final
 
 from pyflink.table import StreamTableEnvironment
 
+from flink_jobs.kafka_security import connection
 from flink_jobs.kafka_streams import environments
 
 JOB: Final = "raw-join"
@@ -28,14 +29,14 @@ CREATE TEMPORARY TABLE incoming_records (
   v STRING, row_time TIMESTAMP_LTZ(3) METADATA FROM 'timestamp' VIRTUAL,
   WATERMARK FOR row_time AS row_time - INTERVAL '5' SECOND
 ) WITH (
-  'connector' = 'kafka', 'topic' = '{topic}', 'properties.bootstrap.servers' = '{servers}', 'properties.group.id' = '{group}',
+  'connector' = 'kafka', 'topic' = '{topic}', {connection}, 'properties.group.id' = '{group}',
   'properties.client.id.prefix' = '{group}', 'scan.startup.mode' = 'earliest-offset', 'value.format' = 'raw',
   'scan.watermark.idle-timeout' = '10 s'
 )"""
 
 _SINK = """
 CREATE TEMPORARY TABLE {name} (v STRING) WITH (
-  'connector' = 'kafka', 'topic' = '{topic}', 'properties.bootstrap.servers' = '{servers}', 'value.format' = 'raw',
+  'connector' = 'kafka', 'topic' = '{topic}', {connection}, 'value.format' = 'raw',
   'sink.delivery-guarantee' = 'at-least-once', 'properties.acks' = 'all', 'properties.enable.idempotence' = 'true'
 )"""
 
@@ -114,14 +115,15 @@ def build(tables: StreamTableEnvironment) -> None:
 def run(topics: Topics) -> None:
     """Connect the job to Kafka and submit it."""
     _, tables = environments(JOB)
-    tables.execute_sql(_SOURCE.format(topic=topics.orders, servers=topics.servers, group=JOB))
+    reached = connection(topics.servers)
+    tables.execute_sql(_SOURCE.format(topic=topics.orders, connection=reached, group=JOB))
     build(tables)
     statements = tables.create_statement_set()
     for name, topic, query in (
         ("trade_records", topics.trades, TRADE_RECORDS),
         ("refused_records", topics.refused, REFUSED_RECORDS),
     ):
-        tables.execute_sql(_SINK.format(name=name, topic=topic, servers=topics.servers))
+        tables.execute_sql(_SINK.format(name=name, topic=topic, connection=reached))
         statements.add_insert_sql(f"INSERT INTO {name} {query}")
     statements.execute()
 

@@ -133,6 +133,12 @@ def typed(form: Mapping[str, str], errors: Errors, notice: str, tone: Tone) -> A
     return AlertForm(**shown, errors=_errors(form, errors), notice=notice, tone=tone)
 
 
+def inbox_only(form: Mapping[str, str], notice: str) -> AlertForm:
+    """Return the form as it was typed by a visitor, who cannot have alerts go out, with that said beside the ways to be told."""
+    errors = {"channels": "Here this can only be the inbox: sign in for the other ways."}
+    return msgspec.structs.replace(typed(form, {}, notice, "bad"), errors=errors)
+
+
 def condition_words(condition: Condition) -> str:
     """Say in words what an alert watches for.
 

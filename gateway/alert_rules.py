@@ -9,12 +9,11 @@ from dataclasses import dataclass
 from typing import Any, Final, Protocol, TypeAlias
 
 import msgspec
-from redis.asyncio import BlockingConnectionPool, Redis
 
 from exchange.analysis import RemoveAlert, SetAlert
 from gateway.notify.outbox import NotifyKeys
 from gateway.ports import GatewayError, ViewsUnavailable
-from gateway.views import CONNECTIONS_MAX, TIMEOUT_S, UNREACHABLE
+from gateway.views import UNREACHABLE, client_of
 
 AlertCommand: TypeAlias = SetAlert | RemoveAlert
 
@@ -26,6 +25,10 @@ _rule = msgspec.json.Decoder(SetAlert).decode
 
 class TooManyAlerts(GatewayError):
     """The account has as many alerts as it may have."""
+
+
+class InboxOnly(GatewayError):
+    """The alert is to go out, by e-mail or webhook, and whoever sets it may have alerts in the inbox only."""
 
 
 class AlertCommands(Protocol):
@@ -51,10 +54,11 @@ class AlertPorts:
 
 
 class AlertService:
-    """Sets alerts for `account`."""
+    """Sets alerts for `account`; `sends` says whether they may go out, by e-mail or webhook, and not to the inbox alone."""
 
-    def __init__(self, ports: AlertPorts, account: str) -> None:
+    def __init__(self, ports: AlertPorts, account: str, *, sends: bool) -> None:
         self.account = account
+        self.sends = sends
         self._commands = ports.commands
         self._rules = ports.rules
 
@@ -63,7 +67,9 @@ class AlertService:
         return await self._rules.rules(self.account)
 
     async def set(self, rule: SetAlert) -> None:
-        """Set a rule, in the place of one of the same name. Raises TooManyAlerts, and what the ports raise."""
+        """Set a rule, in the place of one of the same name. Raises InboxOnly, TooManyAlerts, and what the ports raise."""
+        if not self.sends and set(rule.channels) - {"inbox"}:
+            raise InboxOnly("alerts go out by e-mail or webhook only for somebody who is signed in")
         known = {each.alert for each in await self.rules()}
         if rule.alert not in known and len(known) >= RULES_MAX:
             raise TooManyAlerts(f"the account has {RULES_MAX} alerts: remove one first")
@@ -78,14 +84,7 @@ class RedisAlertRules:
     """The rules of one venue, as the notifier keeps them. Implements `AlertRules`."""
 
     def __init__(self, url: str, venue: str) -> None:
-        pool = BlockingConnectionPool.from_url(
-            url,
-            max_connections=CONNECTIONS_MAX,
-            timeout=TIMEOUT_S,
-            socket_timeout=TIMEOUT_S,
-            socket_connect_timeout=TIMEOUT_S,
-        )
-        self._redis: Any = Redis(connection_pool=pool)
+        self._redis: Any = client_of(url)
         self._keys = NotifyKeys(venue)
 
     async def close(self) -> None:

@@ -18,6 +18,7 @@ from exchange.analysis import (
     MARKET_KEY,
     Alert,
     Candle,
+    Fundamentals,
     Indicators,
     LateData,
     MarketSummary,
@@ -62,6 +63,7 @@ DECODERS: Final[dict[str, PacketDecoder[Any]]] = {
     topics.SIGNALS: packets.decode_signals,
     topics.SCORES: packets.decode_scores,
     topics.ALERTS: packets.decode_alerts,
+    topics.MARKET_DATA: packets.decode_market_data,
 }
 """The topics of facts."""
 
@@ -97,11 +99,14 @@ class Facts:
             SignalOutcome: self._outcome,
             RuleScore: self._score,
             Alert: self._alert,
+            Fundamentals: self._fundamentals,
         }
 
     def add(self, fact: Any) -> None:
-        """Take in the next fact."""
-        self._folds[type(fact)](fact)
+        """Take in the next fact; most of what comes from outside is only computed with, and not shown."""
+        fold = self._folds.get(type(fact))
+        if fold is not None:
+            fold(fact)
 
     def commands(self, keys: GenerationKeys) -> list[Command]:
         """Return what brings the views up to date."""
@@ -195,6 +200,10 @@ class Facts:
         name = encode((alert.alert, alert.event))
         ids, count = _NAMES.alert_ids(account), _NAMES.alert_count(account)
         self._tell(_NAMES.alerts(account), ids, name, alert, ALERTS_MAX, count)
+
+    def _fundamentals(self, told: Fundamentals) -> None:
+        self.symbols.add(told.symbol)
+        _put(self._swapped, (_NAMES.fundamentals, told.symbol), (told.time_ms,), told, SYMBOLS_MAX)
 
     def _tell(self, rows: str, ids: str, name: bytes, fact: Any, most: int, counter: str = "") -> None:
         """Put a fact that is said once at the head of a list, unless it is there already."""

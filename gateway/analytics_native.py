@@ -22,8 +22,9 @@ from gateway.analytics_shown import (
     SignalShown,
 )
 from gateway.analytics_views import METHODS
+from gateway.identity.principal import Principal
 from gateway.keys import ALERTS_MAX, INDICATORS_MAX, LATE_MAX, LEADERS_MAX, SIGNALS_MAX, WINDOWS_MAX
-from gateway.native_orders import trading_of
+from gateway.own import account_of
 from gateway.parameters import Asked, choice, invalid, known, number, span_ms
 from gateway.problems import Problem
 from gateway.services import Services
@@ -40,7 +41,7 @@ SOURCE_MAX: Final = 64
 _METHODS: Final[dict[str, Method | None]] = {method: method for method in METHODS}
 
 
-@get("/market")
+@get("/market", opt={"needs": "see-market"})
 async def market(services: Services) -> MarketAnalysisShown:
     """Return how all symbols do together."""
     shown = await services.views.analytics.market()
@@ -49,14 +50,14 @@ async def market(services: Services) -> MarketAnalysisShown:
     return shown
 
 
-@get("/leaders")
+@get("/leaders", opt={"needs": "see-market"})
 async def leaders(request: Asked, services: Services) -> list[LeaderShown]:
     """Return the symbols with the greatest profits, oldest window first."""
     limit = number(request, "limit", *LEADERS)
     return await services.views.analytics.leaders(limit, choice(request, "method", _METHODS, None))
 
 
-@get("/markets/{symbol:str}/summary")
+@get("/markets/{symbol:str}/summary", opt={"needs": "see-market"})
 async def summary(services: Services, symbol: str) -> AnalysisShown:
     """Return how a symbol does."""
     shown = await services.views.analytics.summary(symbol)
@@ -66,13 +67,13 @@ async def summary(services: Services, symbol: str) -> AnalysisShown:
     return shown
 
 
-@get("/markets/{symbol:str}/series")
+@get("/markets/{symbol:str}/series", opt={"needs": "see-market"})
 async def series(services: Services, symbol: str) -> list[SeriesShown]:
     """Return a symbol's series, each with its newest indicators."""
     return known(await services.views.analytics.series(symbol))
 
 
-@get("/markets/{symbol:str}/indicators")
+@get("/markets/{symbol:str}/indicators", opt={"needs": "see-market"})
 async def indicators(request: Asked, services: Services, symbol: str) -> list[IndicatorsShown]:
     """Return a series' bars with their indicators, oldest first."""
     source = request.query_params.get("source", TRADES_SOURCE)
@@ -85,43 +86,43 @@ async def indicators(request: Asked, services: Services, symbol: str) -> list[In
     return known(bars)
 
 
-@get("/markets/{symbol:str}/averages")
+@get("/markets/{symbol:str}/averages", opt={"needs": "see-market"})
 async def averages(request: Asked, services: Services, symbol: str) -> list[AverageShown]:
     """Return moving averages of windows, oldest first."""
     limit, method = number(request, "limit", *WINDOWS), choice(request, "method", _METHODS, None)
     return known(await services.views.analytics.averages(symbol, limit, method))
 
 
-@get("/markets/{symbol:str}/profits")
+@get("/markets/{symbol:str}/profits", opt={"needs": "see-market"})
 async def profits(request: Asked, services: Services, symbol: str) -> list[ProfitShown]:
     """Return profits of windows, oldest first."""
     limit, method = number(request, "limit", *WINDOWS), choice(request, "method", _METHODS, None)
     return known(await services.views.analytics.profits(symbol, limit, method))
 
 
-@get("/markets/{symbol:str}/signals")
+@get("/markets/{symbol:str}/signals", opt={"needs": "see-market"})
 async def signals(request: Asked, services: Services, symbol: str) -> list[SignalShown]:
     """Return signals, the last said first."""
     return known(await services.views.analytics.signals(symbol, number(request, "limit", *SIGNALS)))
 
 
-@get("/markets/{symbol:str}/scores")
+@get("/markets/{symbol:str}/scores", opt={"needs": "see-market"})
 async def scores(services: Services, symbol: str) -> list[ScoreShown]:
     """Return how well rules have done."""
     return known(await services.views.analytics.scores(symbol))
 
 
-@get("/markets/{symbol:str}/late")
+@get("/markets/{symbol:str}/late", opt={"needs": "see-market"})
 async def late(request: Asked, services: Services, symbol: str) -> LateShown:
     """Return what came too late."""
     return known(await services.views.analytics.late(symbol, number(request, "limit", *LATE)))
 
 
-@get("/inbox")
-async def inbox(request: Asked, services: Services) -> InboxShown:
+@get("/inbox", opt={"needs": "see-account"})
+async def inbox(request: Asked, services: Services, principal: Principal) -> InboxShown:
     """Return the account's alerts, the last told first."""
     limit = number(request, "limit", *ALERTS)
-    return await services.views.analytics.inbox(trading_of(services).account, limit)
+    return await services.views.analytics.inbox(account_of(principal), limit)
 
 
 HANDLERS: Final = [

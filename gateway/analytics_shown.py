@@ -56,6 +56,15 @@ class ProfitShown(Shown, frozen=True):
     profit: float
 
 
+class FundamentalsShown(Shown, frozen=True):
+    """What a company is worth, as it was told from outside: `market_cap` in the quote asset, and price by earnings."""
+
+    source: str
+    time_ms: int
+    market_cap: float
+    pe_ratio: float
+
+
 class LeaderShown(Shown, frozen=True):
     """The symbol with the greatest profit of a window, of `symbols` heard of."""
 

@@ -10,6 +10,7 @@ import msgspec
 from exchange.analysis import (
     TRADES_SOURCE,
     Alert,
+    Fundamentals,
     Indicators,
     LateData,
     MarketSummary,
@@ -27,6 +28,7 @@ from gateway.analytics_shown import (
     AlertShown,
     AnalysisShown,
     AverageShown,
+    FundamentalsShown,
     InboxShown,
     IndicatorsShown,
     LateShown,
@@ -60,6 +62,7 @@ _average = _ranked(WindowAverage)
 _profit = _ranked(WindowProfit)
 _leader = _ranked(ProfitLeader)
 _summary = _ranked(SymbolSummary)
+_fundamentals = _ranked(Fundamentals)
 _score = _ranked(RuleScore)
 _late_count = _ranked(LateData)
 _late = msgspec.json.Decoder(LateData).decode
@@ -125,6 +128,11 @@ class RedisAnalytics:
         if market.instrument is None or not market.since <= told.listing <= market.listing:
             return None
         return shapes.summary(told, market.instrument)
+
+    async def fundamentals(self) -> dict[str, FundamentalsShown]:
+        """Return what has been told of the worth of companies, by symbol."""
+        (rows,) = await self._read(lambda keys: [("hvals", keys.fundamentals)])
+        return {told.symbol: shapes.same(FundamentalsShown, told) for told in map(_fundamentals, rows)}
 
     async def market(self) -> MarketAnalysisShown | None:
         """Return how all symbols do, once it is known."""

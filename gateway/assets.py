@@ -15,11 +15,12 @@ STATIC: Final = Path(__file__).parent / "static"
 
 
 class Asset(NamedTuple):
-    """A file's content, its type, and a tag that changes with the content."""
+    """A file's content, its type, a tag that changes with the content, and how it is compressed, such as `gzip`; None: it is not."""
 
     content: bytes
     media_type: str
     etag: str
+    encoding: str | None
 
 
 def read_assets(folder: Path = STATIC) -> dict[str, Asset]:
@@ -31,7 +32,7 @@ def read_assets(folder: Path = STATIC) -> dict[str, Asset]:
     }
 
 
-@get("/static/{name:path}")
+@get("/static/{name:path}", opt={"needs": "enter", "weight": 0})
 async def static_file(request: Request[Any, Any, Any], assets: dict[str, Asset], name: str) -> Response[bytes]:
     """Return a file, or word that the browser's copy is still good: a browser asks every time, so a new version shows at once."""
     asset = assets.get(str(name).lstrip("/"))
@@ -40,10 +41,12 @@ async def static_file(request: Request[Any, Any, Any], assets: dict[str, Asset],
     headers = {"ETag": asset.etag, "Cache-Control": "public, no-cache"}
     if asset.etag in request.headers.get("if-none-match", ""):
         return Response(b"", status_code=304, media_type=asset.media_type, headers=headers)
+    if asset.encoding is not None:
+        headers["Content-Encoding"] = asset.encoding
     return Response(asset.content, media_type=asset.media_type, headers=headers)
 
 
 def _asset(path: Path) -> Asset:
     content = path.read_bytes()
-    kind = guess_type(path.name)[0] or "text/plain"
-    return Asset(content, kind, f'"{blake2b(content, digest_size=12).hexdigest()}"')
+    kind, encoding = guess_type(path.name)
+    return Asset(content, kind or "text/plain", f'"{blake2b(content, digest_size=12).hexdigest()}"', encoding)

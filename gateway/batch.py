@@ -18,10 +18,14 @@ from exchange.channel import Inbound
 from exchange.statement import OrderLine
 from exchange.views import MarketView
 from gateway.analytics import Facts
+from gateway.book_steps import Shown, step
 from gateway.commands import FIRST, MARK, PRUNE, Command
 from gateway.keys import (
     ENDED_MAX,
+    FILLS_MAX,
+    REPORTS_MAX,
     REQUESTS_MAX,
+    STEPS_MAX,
     TOP_LEVELS,
     TRADES_MAX,
     BalanceRow,
@@ -64,10 +68,15 @@ class Batch:
     """Symbols whose waiting trades are others now."""
     busted_trades: defaultdict[str, set[int]] = field(default_factory=lambda: defaultdict(set))
     levels: defaultdict[str, dict[tuple[str, int], int]] = field(default_factory=_dicts)
+    before: dict[str, Shown] = field(default_factory=dict)
+    """What was shown of the books of the symbols in `levels` before the batch."""
     replaced: set[str] = field(default_factory=set)
     """Symbols whose whole book is another now."""
     balances: defaultdict[str, dict[str, BalanceRow]] = field(default_factory=_dicts)
     orders: defaultdict[str, dict[int, OrderLine]] = field(default_factory=_dicts)
+    fills: defaultdict[str, list[bytes]] = field(default_factory=lambda: defaultdict(list))
+    busted_fills: defaultdict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
+    reports: defaultdict[str, list[bytes]] = field(default_factory=lambda: defaultdict(list))
     busted_orders: defaultdict[str, set[int]] = field(default_factory=lambda: defaultdict(set))
     outcomes: defaultdict[str, dict[str, bytes]] = field(default_factory=_dicts)
     cancels: defaultdict[str, dict[str, bytes]] = field(default_factory=_dicts)
@@ -115,6 +124,10 @@ class Batch:
             gone = [price for price, quantity in changed.items() if not quantity]
             commands += [("HDEL", key, *some) for some in _parts(gone)]
         commands.append(("SET", keys.market(symbol), encode(market_row(view))))
+        taken = step(self.before[symbol], view)
+        if taken is not None:
+            commands.append(("ZADD", keys.steps(symbol), taken.seq, encode(taken)))
+            commands.append(("ZREMRANGEBYRANK", keys.steps(symbol), 0, -STEPS_MAX - 1))
         self._trades(view, keys, commands)
 
     def _trades(self, view: MarketView, keys: GenerationKeys, commands: list[Command]) -> None:
@@ -139,6 +152,15 @@ class Batch:
         balances = [part for asset, row in self.balances.get(account, {}).items() for part in (asset, encode(row))]
         commands += [("HSET", keys.balances(account), *some) for some in _parts(balances)]
         self._orders(account, keys, commands)
+        for key, length, rows in (
+            (keys.fills(account), FILLS_MAX, self.fills.get(account)),
+            (keys.reports(account), REPORTS_MAX, self.reports.get(account)),
+        ):
+            if rows:
+                commands += [("LPUSH", key, *rows[-length:]), ("LTRIM", key, 0, length - 1)]
+        commands += [
+            ("SADD", keys.busted_fills(account), *some) for some in _parts(sorted(self.busted_fills.get(account, ())))
+        ]
         self._requests(account, keys, commands)
 
     def _requests(self, account: str, keys: GenerationKeys, commands: list[Command]) -> None:

@@ -33,8 +33,13 @@ class RedisChanges:
     a word, and then the projector goes unheard too, so silence alone is reason to connect anew.
     """
 
-    def __init__(self, url: str, venue: str) -> None:
-        self._redis: Any = Redis.from_url(url, socket_timeout=TIMEOUT_S, socket_connect_timeout=TIMEOUT_S)
+    def __init__(self, server: str | Redis, venue: str) -> None:
+        """`server` is Redis's URL, or a client of it."""
+        self._redis: Any = (
+            Redis.from_url(server, socket_timeout=TIMEOUT_S, socket_connect_timeout=TIMEOUT_S)
+            if isinstance(server, str)
+            else server
+        )
         self._channel = Keys(venue).changed
         self._listeners: set[_Listener] = set()
         self._task: asyncio.Task[None] | None = None

@@ -4,19 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Final
 
-from exchange.instruments import Instrument
-from exchange.messages import Deposit, OpenAccount
-from exchange.money import UNITS_MAX
+from gateway.endowment import endow, endowment
 from gateway.ports import Changed, Commands, GatewayError, Views
 
-CASH: Final = 1_000_000
-"""How much of each asset that others are priced in, in whole units of it."""
-LOTS: Final = 10_000
-"""How many lots of each asset that is traded."""
 CHECK_S: Final = 5.0
 """How often, beside every change, it is looked whether something is missing."""
 
@@ -44,13 +38,18 @@ class DemoAccount:
             self._look.set()
 
     async def run(self) -> None:
-        """Look again and again, for ever."""
+        """Look again and again, for ever; what it waits for is logged once."""
+        told = ""
         while True:
             self._look.clear()
+            reason = ""
             try:
                 await self.provide()
             except GatewayError as error:
-                _LOG.info("the demo account waits: %s", error)
+                reason = str(error)
+            if reason and reason != told:
+                _LOG.info("the demo account waits: %s", reason)
+            told = reason
             with suppress(TimeoutError):
                 async with asyncio.timeout(CHECK_S):
                     await self._look.wait()
@@ -66,26 +65,7 @@ class DemoAccount:
         missing = amounts.keys() - {balance.asset for balance in account.balances}
         if not missing:
             return
-        if not account.balances:
-            await self._commands.write(
-                OpenAccount(account=self._account, request_id="demo-open", created_ms=self._now_ms())
-            )
-        for asset in sorted(missing):
-            await self._commands.write(
-                Deposit(
-                    account=self._account,
-                    request_id=f"demo-fund-{asset}",
-                    created_ms=self._now_ms(),
-                    asset=asset,
-                    amount=amounts[asset],
-                )
-            )
+        wanted = {asset: amounts[asset] for asset in missing}
+        opened = bool(account.balances)
+        await endow(self._commands, self._account, wanted, "demo", self._now_ms(), opened=opened)
         _LOG.info("the demo account asks for %s", ", ".join(sorted(missing)))
-
-
-def endowment(instruments: Iterable[Instrument]) -> dict[str, int]:
-    """Return what the account is given, in minor units by asset; what others are priced in counts as cash."""
-    instruments = list(instruments)
-    shares = {each.base: LOTS * each.lot_units for each in instruments}
-    cash = {each.quote: min(CASH * 10**each.quote_scale, UNITS_MAX) for each in instruments}
-    return {**shares, **cash}

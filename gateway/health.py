@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
 from litestar.types import ASGIApp, Message, Receive, Send
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+from prometheus_client.registry import Collector
+
+from gateway.identity.ports import CacheFigures
 
 UNKNOWN_ROUTE: Final = "none"
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 
 
 class Metrics:
-    """The figures of one server."""
+    """The figures of one server; docs/LIMITS.md lists them. `caches` tells those of what it remembers of who may come in, by name."""
 
-    def __init__(self) -> None:
+    def __init__(self, caches: Callable[[], Mapping[str, CacheFigures]] = dict) -> None:
         registry = self._registry = CollectorRegistry()
         self.requests = Counter(
             "openbell_requests", "Requests answered", ["method", "route", "status"], registry=registry
@@ -45,8 +50,33 @@ class Metrics:
         self.refused_clients = Counter(
             "openbell_refused_clients", "Websockets refused because there were too many", registry=registry
         )
+        self.ws_api_connections = Gauge(
+            "openbell_ws_api_connections", "Open websockets of the websocket API", registry=registry
+        )
+        self.ws_api_requests = Counter(
+            "openbell_ws_api_requests",
+            "Requests of the websocket API answered",
+            ["method", "status"],
+            registry=registry,
+        )
         self.csp_reports = Counter(
             "openbell_csp_reports", "Reports of a broken content security policy", registry=registry
+        )
+        self.limits_refused = Counter(
+            "openbell_limits_refused", "What was refused because it was too much", ["limit"], registry=registry
+        )
+        self.limits_together = Gauge(
+            "openbell_limits_together",
+            "1: limits are counted with the other gateways; 0: by this process alone",
+            registry=registry,
+        )
+        self.audit_waiting = Gauge(
+            "openbell_audit_waiting", "Entries of the audit log that Kafka has not taken yet", registry=registry
+        )
+        self.audit_refused = Gauge(
+            "openbell_audit_refused",
+            "Security events refused because they could not be written down",
+            registry=registry,
         )
         self.checksum_mismatches = Gauge(
             "openbell_checksum_mismatches",
@@ -56,10 +86,33 @@ class Metrics:
         self.view_age_seconds = Gauge(
             "openbell_view_age_seconds", "Age of the views; NaN: not known", registry=registry
         )
+        registry.register(_Caches(caches))
 
     def text(self) -> bytes:
         """Return all figures in Prometheus's text format."""
         return generate_latest(self._registry)
+
+
+class _Caches(Collector):
+    """Tells how often what is remembered of who may come in was of use, which is counted where it is remembered."""
+
+    def __init__(self, caches: Callable[[], Mapping[str, CacheFigures]]) -> None:
+        self._caches = caches
+
+    def collect(self) -> Iterator[CounterMetricFamily | GaugeMetricFamily]:
+        """Yield the figures as they are now."""
+        reads = CounterMetricFamily(
+            "openbell_identity_cache_reads", "Who may come in, asked of what is remembered", labels=["cache", "outcome"]
+        )
+        entries = GaugeMetricFamily(
+            "openbell_identity_cache_entries", "What is remembered of who may come in", labels=["cache"]
+        )
+        for name, cache in self._caches().items():
+            reads.add_metric([name, "hit"], cache.hits)
+            reads.add_metric([name, "miss"], cache.misses)
+            entries.add_metric([name], cache.size)
+        yield reads
+        yield entries
 
 
 class Measured:

@@ -16,8 +16,10 @@ import msgspec
 
 from exchange.instruments import Instrument, Rules
 from exchange.messages import Phase
+from exchange.statement import OrderLine
+from gateway.shown import ReportEvent
 
-FORMAT: Final = 3
+FORMAT: Final = 4
 """Raise it when the form of the views changes: a projector that finds another one rebuilds them."""
 
 TOP_LEVELS: Final = 200
@@ -25,7 +27,10 @@ TOP_LEVELS: Final = 200
 TRADES_MAX: Final = 1_000
 ENDED_MAX: Final = 1_000
 REQUESTS_MAX: Final = 5_000
-"""How many of the newest are kept: trades a symbol, ended orders and requests an account."""
+STEPS_MAX: Final = 1_000
+FILLS_MAX: Final = 1_000
+REPORTS_MAX: Final = 1_000
+"""How many of the newest are kept: trades and steps of the book a symbol; ended orders, requests, fills and reports an account."""
 CANDLES_MAX: Final = 5_000
 SECONDS_MAX: Final = 1_800
 """How many of a symbol's newest candles are kept of each span, and of the shortest."""
@@ -81,6 +86,10 @@ class GenerationKeys:
         """Hash: quantity by price, of side `buy` or `sell`."""
         return f"{self.prefix}levels:{symbol}:{side}"
 
+    def steps(self, symbol: str) -> str:
+        """Sorted set: `book_steps.StepRow` by the number of the event that it ends with."""
+        return f"{self.prefix}steps:{symbol}"
+
     def trades(self, symbol: str) -> str:
         """List: `TradeRow`, the newest first."""
         return f"{self.prefix}trades:{symbol}"
@@ -126,6 +135,11 @@ class GenerationKeys:
     def rankings(self) -> str:
         """The last `MarketSummary`."""
         return f"{self.prefix}rankings"
+
+    @property
+    def fundamentals(self) -> str:
+        """Hash: ranked `Fundamentals` by symbol."""
+        return f"{self.prefix}fundamentals"
 
     def late(self, symbol: str) -> str:
         """Hash: `LateData` by its name."""
@@ -190,6 +204,18 @@ class GenerationKeys:
     def busted_orders(self, account: str) -> str:
         """Hash: by order id, a mark for each order of which a fill is undone."""
         return f"{self.prefix}busted-orders:{account}"
+
+    def fills(self, account: str) -> str:
+        """List: `FillRow`, the newest first."""
+        return f"{self.prefix}fills:{account}"
+
+    def busted_fills(self, account: str) -> str:
+        """Set: ids of the trades that were undone, such as `AAPLUSD-1842`: as many as the operator has undone."""
+        return f"{self.prefix}busted-fills:{account}"
+
+    def reports(self, account: str) -> str:
+        """List: `ReportRow`, the newest first."""
+        return f"{self.prefix}reports:{account}"
 
     def outcomes(self, account: str) -> str:
         """Hash: `statement.RequestLine` by request id: how it ended."""
@@ -278,7 +304,7 @@ class MarketRow(msgspec.Struct, array_like=True, frozen=True):
 
 
 class TradeRow(msgspec.Struct, array_like=True, frozen=True):
-    """A trade; `buy` says whether the taker bought, `auction` whether it happened in an auction."""
+    """A trade; `buy` says whether the taker bought, `auction` whether it happened in an auction; `taker_order` is the taker's."""
 
     seq: int
     time_ms: int
@@ -286,6 +312,37 @@ class TradeRow(msgspec.Struct, array_like=True, frozen=True):
     quantity: int
     buy: bool
     auction: bool
+    taker_order: int
+
+
+class FillRow(msgspec.Struct, array_like=True, frozen=True):
+    """A fill of an account's order: ticks, lots and minor units; `trade` is the symbol's trade number, `maker`: the order rested."""
+
+    seq: int
+    time_ms: int
+    symbol: str
+    listing: int
+    trade: int
+    order_id: int
+    request_id: str
+    buy: bool
+    price: int
+    quantity: int
+    fee: int
+    maker: bool
+
+
+class ReportRow(msgspec.Struct, array_like=True, frozen=True):
+    """What happened to an account's order, the order after it, and the fill if that is what happened.
+
+    `request_id` is that of the request that cancelled or changed the order, where one did.
+    """
+
+    seq: int
+    event: ReportEvent
+    request_id: str
+    order: OrderLine
+    fill: FillRow | None
 
 
 class BalanceRow(msgspec.Struct, array_like=True, frozen=True):

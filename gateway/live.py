@@ -156,14 +156,13 @@ class TooManyClients(Exception):
 
 
 class Hub:
-    """All boards that somebody watches. `account` is the one whose orders and balances are shown, if any."""
+    """All boards that somebody watches. Topics of an account name it; who watches must be one who may."""
 
     def __init__(
         self,
         views: Views,
         renderer: Renderer,
         metrics: Metrics,
-        account: str | None,
         *,
         clients_max: int = CLIENTS_MAX,
         push_s: float = PUSH_S,
@@ -171,27 +170,26 @@ class Hub:
         self._views = views
         self._renderer = renderer
         self._metrics = metrics
-        self._account = account
         self._clients_max = clients_max
         self._push_s = push_s
         self._boards: dict[Topic, Board] = {}
         self._clients = 0
 
-    def market_topics(self, symbol: str, span: Span, read: int = 0) -> list[Topic]:
-        """Return the topics that a symbol's page watches. `read`: how many alerts who watches has read."""
+    @staticmethod
+    def market_topics(symbol: str, span: Span, account: str | None, read: int = 0) -> list[Topic]:
+        """Return the topics that a symbol's page watches. `account`: whose page it is, if anybody's; `read`: how many alerts who watches has read."""
         topics: list[Topic] = [("market", symbol, span), ("chart", symbol, span), ("analysis", symbol, span)]
-        return [*topics, *([] if self._account is None else [("account", symbol)]), *self._common(read)]
+        return [*topics, *([] if account is None else [("account", account, symbol)]), *_common(account, read)]
 
-    def markets_topics(self, read: int = 0) -> list[Topic]:
-        """Return the topics that the list of markets watches."""
-        return [("markets",), *self._common(read)]
+    @staticmethod
+    def markets_topics(account: str | None, read: int = 0) -> list[Topic]:
+        """Return the topics that the list of markets watches; arguments as of `market_topics`."""
+        return [("markets",), *_common(account, read)]
 
-    def alerts_topics(self, read: int) -> list[Topic]:
-        """Return the topics that the page of the inbox watches."""
-        return [("status",), ("inbox", str(read))]
-
-    def _common(self, read: int) -> list[Topic]:
-        return [("status",)] if self._account is None else [("status",), ("unread", str(read))]
+    @staticmethod
+    def alerts_topics(account: str, read: int) -> list[Topic]:
+        """Return the topics that the page of an account's inbox watches."""
+        return [("status",), ("inbox", account, str(read))]
 
     def join(self, topics: list[Topic]) -> Client:
         """Return a new watcher of some topics. Raises TooManyClients."""
@@ -222,7 +220,7 @@ class Hub:
     def hear(self, changed: Changed) -> None:
         """Touch the boards that a change is about."""
         for topic, board in self._boards.items():
-            if changed.everything or _concerns(changed, topic, self._account):
+            if changed.everything or _concerns(changed, topic):
                 board.touch()
 
     async def watch_status(self) -> None:
@@ -240,7 +238,7 @@ class Hub:
     def _reader(self, topic: Topic) -> Callable[[], Awaitable[Contexts]]:
         what, *about = topic
         if what in ("inbox", "unread"):
-            return partial(self._alerts, int(about[0]), here=what == "inbox")
+            return partial(self._alerts, about[0], int(about[1]), here=what == "inbox")
         readers: dict[str, Callable[..., Awaitable[Contexts]]] = {
             "market": self._market,
             "chart": self._chart,
@@ -280,23 +278,26 @@ class Hub:
         tick, lot = market.summary.tick, market.summary.lot
         return {"candles": {"candles": market.candles, "span": span, "tick": tick, "lot": lot}}
 
-    async def _alerts(self, read: int, *, here: bool) -> Contexts:
-        assert self._account is not None, "only an account's pages watch it"
-        return await read_inbox(self._views.analytics, self._account, read, here=here)
+    async def _alerts(self, account: str, read: int, *, here: bool) -> Contexts:
+        return await read_inbox(self._views.analytics, account, read, here=here)
 
-    async def _orders(self, symbol: str) -> Contexts:
-        assert self._account is not None, "only an account's pages watch it"
-        account = await self._views.account(self._account)
+    async def _orders(self, name: str, symbol: str) -> Contexts:
+        account = await self._views.account(name)
         orders = msgspec.structs.replace(account, balances=[])
         balances = msgspec.structs.replace(account, open_orders=[], ended_orders=[])
         return {"orders": {"account": orders, "symbol": symbol}, "balances": {"account": balances}}
 
 
-def _concerns(changed: Changed, topic: Topic, account: str | None) -> bool:
+def _common(account: str | None, read: int) -> list[Topic]:
+    """Return the topics that every page watches."""
+    return [("status",)] if account is None else [("status",), ("unread", account, str(read))]
+
+
+def _concerns(changed: Changed, topic: Topic) -> bool:
     match topic:
         case (("market" | "chart" | "analysis"), symbol, _):
             return symbol in changed.symbols
-        case (("account" | "inbox" | "unread"), _):
+        case (("account" | "inbox" | "unread"), account, _):
             return account in changed.accounts
         case ("markets",):
             return bool(changed.symbols)

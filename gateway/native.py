@@ -1,6 +1,6 @@
 """Openbell's own REST API, `/api/native/`: `docs/REST.md` describes every route, and a test holds it to them.
 
-All that concerns an account is of the demo account. Decimals are strings, times milliseconds since the epoch in UTC, and what comes from
+What concerns an account is of the account of who asks. Decimals are strings, times milliseconds since the epoch in UTC, and what comes from
 a view says with `seq` how far the view was.
 """
 
@@ -17,6 +17,7 @@ from gateway.keys import TOP_LEVELS
 from gateway.parameters import Asked, choice, known, number
 from gateway.services import Services
 from gateway.shown import BalanceShown, CandleShown, Depth, Freshness, Span, Summary, TradeShown
+from gateway.trading import TradingService
 
 LEVELS: Final = (100, TOP_LEVELS)
 TRADES: Final = (100, 1_000)
@@ -25,39 +26,39 @@ CANDLES: Final = (500, 1_000)
 _SPANS: Final[dict[str, Span]] = {span: span for span in get_args(Span)}
 
 
-@get("/instruments")
+@get("/instruments", opt={"needs": "see-market"})
 async def instruments(services: Services) -> list[Instrument]:
     """Return the listed instruments, by symbol."""
     return [instrument for _, instrument in sorted((await services.views.instruments()).items())]
 
 
-@get("/markets")
+@get("/markets", opt={"needs": "see-market"})
 async def markets(services: Services) -> list[Summary]:
     """Return all symbols' summaries, by symbol."""
     return await services.views.summaries()
 
 
-@get("/markets/{symbol:str}")
+@get("/markets/{symbol:str}", opt={"needs": "see-market"})
 async def market(services: Services, symbol: str) -> Summary:
     """Return a symbol's summary."""
     shown = await services.views.market(symbol, services.settings.span, levels=1, trades=1, candles=1)
     return known(shown).summary
 
 
-@get("/depth/{symbol:str}")
+@get("/depth/{symbol:str}", opt={"needs": "see-market"})
 async def depth(request: Asked, services: Services, symbol: str) -> Depth:
     """Return the best prices of a symbol's book."""
     return known(await services.views.depth(symbol, number(request, "levels", *LEVELS)))
 
 
-@get("/trades/{symbol:str}")
+@get("/trades/{symbol:str}", opt={"needs": "see-market"})
 async def trades(request: Asked, services: Services, symbol: str) -> list[TradeShown]:
     """Return a symbol's trades, newest first."""
     limit = number(request, "limit", *TRADES)
     return known(await services.views.trades(symbol, limit, number(request, "before", None, UNITS_MAX)))
 
 
-@get("/candles/{symbol:str}")
+@get("/candles/{symbol:str}", opt={"needs": "see-market"})
 async def candles(request: Asked, services: Services, symbol: str) -> list[CandleShown]:
     """Return a symbol's candles, oldest first."""
     span = choice(request, "span", _SPANS, services.settings.span)
@@ -65,13 +66,13 @@ async def candles(request: Asked, services: Services, symbol: str) -> list[Candl
     return known(await services.views.candles(symbol, span, limit, end_ms))
 
 
-@get("/balances")
-async def balances(services: Services) -> list[BalanceShown]:
+@get("/balances", opt={"needs": "see-account"})
+async def balances(services: Services, trading: TradingService) -> list[BalanceShown]:
     """Return the account's balances, by asset."""
-    return (await services.views.account(native_orders.trading_of(services).account)).balances
+    return (await services.views.account(trading.account)).balances
 
 
-@get("/status")
+@get("/status", opt={"needs": "enter"})
 async def status(services: Services) -> Freshness:
     """Say whether the views are those of now."""
     return await services.views.freshness()

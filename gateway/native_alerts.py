@@ -8,7 +8,7 @@ from litestar import Request, delete, get, put
 
 from exchange.analysis import Channel, Condition, SetAlert
 from gateway.alert_reading import CONDITION_FIELDS, FIELDS, read_alert, read_name
-from gateway.alert_rules import AlertService, TooManyAlerts
+from gateway.alert_rules import AlertService, InboxOnly, TooManyAlerts
 from gateway.bodies import read_object
 from gateway.problems import Problem
 from gateway.reading import Reading
@@ -17,6 +17,8 @@ from gateway.shown import Shown
 from gateway.tickets import InvalidTicket
 
 _Request = Request[Any, Any, Any]
+_SIGN_IN: Final = 'Write ["inbox"], or send an API key with X-Api-Key.'
+_NO_USERS: Final = 'Write ["inbox"]: this server has no users who could sign in.'
 
 
 class AlertRuleShown(Shown, frozen=True):
@@ -37,20 +39,22 @@ class AlertRemoved(Shown, frozen=True):
     name: str
 
 
-@get("/alerts")
-async def alerts(services: Services) -> list[AlertRuleShown]:
+@get("/alerts", opt={"needs": "see-account"})
+async def alerts(alerting: AlertService) -> list[AlertRuleShown]:
     """Return the account's alerts, by name."""
-    return [_shown(rule) for rule in await alerts_of(services).rules()]
+    return [_shown(rule) for rule in await alerting.rules()]
 
 
-@put("/alerts/{name:str}")
-async def set_alert(request: _Request, services: Services, name: str) -> AlertRuleShown:
+@put("/alerts/{name:str}", opt={"needs": "trade"})
+async def set_alert(request: _Request, services: Services, alerting: AlertService, name: str) -> AlertRuleShown:
     """Set an alert, in the place of one of the same name."""
-    service = alerts_of(services)
     fields = await read_object(request, FIELDS, {"condition": CONDITION_FIELDS})
-    rule = read_alert(name, fields, await services.views.instruments(), service.account)
+    rule = read_alert(name, fields, await services.views.instruments(), alerting.account)
     try:
-        await service.set(rule)
+        await alerting.set(rule)
+    except InboxOnly as error:
+        otherwise = _SIGN_IN if services.identities is not None else _NO_USERS
+        raise Problem(403, "INBOX_ONLY", f"Nothing was set: {error}.", {"channels": otherwise}) from error
     except TooManyAlerts as error:
         raise Problem(
             409, "TOO_MANY_ALERTS", f"Nothing was set: {error}.", {"name": "Remove an alert first."}
@@ -58,25 +62,18 @@ async def set_alert(request: _Request, services: Services, name: str) -> AlertRu
     return _shown(rule)
 
 
-@delete("/alerts/{name:str}", status_code=200)
-async def remove_alert(services: Services, name: str) -> AlertRemoved:
+@delete("/alerts/{name:str}", status_code=200, opt={"needs": "trade"})
+async def remove_alert(alerting: AlertService, name: str) -> AlertRemoved:
     """Remove an alert, whether or not there is one of this name."""
-    service, reading = alerts_of(services), Reading({})
+    reading = Reading({})
     read_name(reading, name)
     if reading.errors:
         raise InvalidTicket(reading.errors)
-    await service.remove(name)
+    await alerting.remove(name)
     return AlertRemoved(name=name)
 
 
 HANDLERS: Final = [alerts, set_alert, remove_alert]
-
-
-def alerts_of(services: Services) -> AlertService:
-    """Return the service that sets alerts, or raise Problem if there is none."""
-    if services.alerts is None:
-        raise Problem(404, "NO_ACCOUNT", "This server has no demo account to set alerts for.")
-    return services.alerts
 
 
 def _shown(rule: SetAlert) -> AlertRuleShown:

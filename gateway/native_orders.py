@@ -42,17 +42,17 @@ class OrdersShown(Shown, frozen=True):
     ended_orders: list[OrderShown]
 
 
-@get("/orders")
-async def orders(services: Services) -> OrdersShown:
+@get("/orders", opt={"needs": "see-account"})
+async def orders(services: Services, trading: TradingService) -> OrdersShown:
     """Return the account's open orders and the last ended ones."""
-    account = await services.views.account(trading_of(services).account)
+    account = await services.views.account(trading.account)
     return OrdersShown(open_orders=account.open_orders, ended_orders=account.ended_orders)
 
 
-@post("/orders")
-async def place_order(request: _Request, services: Services) -> Response[Any]:
+@post("/orders", opt={"needs": "trade", "orders": 1})
+async def place_order(request: _Request, services: Services, trading: TradingService) -> Response[Any]:
     """Place an order, and return what became of it."""
-    trading, fields = trading_of(services), await read_object(request, FIELDS)
+    fields = await read_object(request, FIELDS)
     try:
         order = await read_ticket(fields, services.views, trading.account, trading.now_ms())
         answer = await trading.place(order, new_id=not fields.get("request_id"))
@@ -67,29 +67,31 @@ async def place_order(request: _Request, services: Services) -> Response[Any]:
     return Response(_granted(answer), status_code=201)
 
 
-@post("/orders/oco")
-async def place_oco(request: _Request, services: Services) -> Response[Any]:
+@post("/orders/oco", opt={"needs": "trade", "orders": 2})
+async def place_oco(request: _Request, services: Services, trading: TradingService) -> Response[Any]:
     """Place two orders of which one cancels the other, and return what became of them."""
-    trading = trading_of(services)
     fields = await read_object(request, OCO_FIELDS, dict.fromkeys(("first", "second"), TERMS))
-    return await _place_group(services, fields, read_oco(fields, services.views, trading.account, trading.now_ms()))
+    return await _place_group(
+        services, trading, fields, read_oco(fields, services.views, trading.account, trading.now_ms())
+    )
 
 
-@post("/orders/bracket")
-async def place_bracket(request: _Request, services: Services) -> Response[Any]:
+@post("/orders/bracket", opt={"needs": "trade", "orders": 3})
+async def place_bracket(request: _Request, services: Services, trading: TradingService) -> Response[Any]:
     """Place an order with the two exits that follow it, and return what became of it."""
-    trading = trading_of(services)
     fields = await read_object(request, BRACKET_FIELDS, dict.fromkeys(("entry", "take_profit", "stop_loss"), TERMS))
-    return await _place_group(services, fields, read_bracket(fields, services.views, trading.account, trading.now_ms()))
+    return await _place_group(
+        services, trading, fields, read_bracket(fields, services.views, trading.account, trading.now_ms())
+    )
 
 
 async def _place_group(
-    services: Services, fields: dict[str, Any], reading: Awaitable[PlaceOco | PlaceBracket]
+    services: Services, trading: TradingService, fields: dict[str, Any], reading: Awaitable[PlaceOco | PlaceBracket]
 ) -> Response[Any]:
     """Place the group that is being read."""
     try:
         group = await reading
-        answer = await trading_of(services).place_group(group, new_id=not fields.get("request_id"))
+        answer = await trading.place_group(group, new_id=not fields.get("request_id"))
     except GatewayError as error:
         services.metrics.orders.labels(problem_of(error).code).inc()
         if not isinstance(error, UnknownOutcome):
@@ -103,17 +105,17 @@ async def _place_group(
     return Response(answer, status_code=201)
 
 
-@get("/orders/{order_id:int}")
-async def order(services: Services, order_id: int) -> OrderShown:
+@get("/orders/{order_id:int}", opt={"needs": "see-account"})
+async def order(services: Services, trading: TradingService, order_id: int) -> OrderShown:
     """Return an order of the account."""
-    return await _order(services, order_id)
+    return await _order(services, trading, order_id)
 
 
-@patch("/orders/{order_id:int}")
-async def amend_order(request: _Request, services: Services, order_id: int) -> Response[Any]:
+@patch("/orders/{order_id:int}", opt={"needs": "trade"})
+async def amend_order(request: _Request, services: Services, trading: TradingService, order_id: int) -> Response[Any]:
     """Change an open order, and return what became of the request."""
-    trading, fields = trading_of(services), await read_object(request, AMENDMENT_FIELDS)
-    shown = await _order(services, order_id)
+    fields = await read_object(request, AMENDMENT_FIELDS)
+    shown = await _order(services, trading, order_id)
     command = await read_amendment(fields, shown, services.views, trading.account, trading.now_ms())
     try:
         answer = await trading.amend(command, new_id=not fields.get("request_id"))
@@ -122,23 +124,22 @@ async def amend_order(request: _Request, services: Services, order_id: int) -> R
     return Response(_granted(answer))
 
 
-@delete("/orders/{order_id:int}", status_code=200)
-async def cancel_order(services: Services, order_id: int) -> Response[Any]:
+@delete("/orders/{order_id:int}", status_code=200, opt={"needs": "trade"})
+async def cancel_order(services: Services, trading: TradingService, order_id: int) -> Response[Any]:
     """Cancel an open order, and return what became of the request."""
-    trading = trading_of(services)
     try:
         answer = await trading.cancel(_known_number(order_id))
     except UnknownOutcome as error:
         return _unknown(error, {"order_id": f"GET /api/native/orders/{order_id} tells whether it is still open."})
     if answer.refusal == "UNKNOWN_ORDER":
-        await _order(services, order_id)
+        await _order(services, trading, order_id)
     return Response(_granted(answer))
 
 
-@delete("/orders", status_code=200)
-async def cancel_all(request: _Request, services: Services) -> Response[Any]:
+@delete("/orders", status_code=200, opt={"needs": "trade"})
+async def cancel_all(request: _Request, services: Services, trading: TradingService) -> Response[Any]:
     """Ask for all open orders to be cancelled, or those of one symbol."""
-    trading, symbol = trading_of(services), request.query_params.get("symbol")
+    symbol = request.query_params.get("symbol")
     if symbol is not None and symbol not in await services.views.instruments():
         what = {"symbol": "Write one of GET /api/native/instruments, or leave it away for all."}
         raise Problem(404, "UNKNOWN_SYMBOL", "There is no such symbol.", what)
@@ -149,10 +150,9 @@ async def cancel_all(request: _Request, services: Services) -> Response[Any]:
     return Response(_granted(answer))
 
 
-@put("/dead-man")
-async def set_dead_man(request: _Request, services: Services) -> Response[Any]:
+@put("/dead-man", opt={"needs": "trade"})
+async def set_dead_man(request: _Request, trading: TradingService) -> Response[Any]:
     """Set the time after which all open orders are cancelled unless it is set anew before."""
-    trading = trading_of(services)
     reading = Reading(await read_object(request, ("timeout_ms",)))
     timeout_ms = reading.milliseconds("timeout_ms", TIMEOUT_MAX_MS)
     if reading.errors:
@@ -164,11 +164,11 @@ async def set_dead_man(request: _Request, services: Services) -> Response[Any]:
     return Response(_granted(answer))
 
 
-@get("/requests/{request_id:path}")
-async def request_outcome(request: _Request, services: Services) -> Answer:
+@get("/requests/{request_id:path}", opt={"needs": "see-account"})
+async def request_outcome(request: _Request, trading: TradingService) -> Answer:
     """Return what became of a request, by its id."""
     raw = request.scope["raw_path"].partition(b"/requests/")[2]
-    answer = await trading_of(services).answer(unquote_to_bytes(raw).decode("latin-1"))
+    answer = await trading.answer(unquote_to_bytes(raw).decode("latin-1"))
     if answer is None:
         what = "Nothing is known of such a request: if it was sent, ask again in a moment."
         raise Problem(404, "UNKNOWN_REQUEST", what)
@@ -189,16 +189,9 @@ HANDLERS: Final = (
 )
 
 
-def trading_of(services: Services) -> TradingService:
-    """Return the service that trades, or raise Problem if there is none."""
-    if services.trading is None:
-        raise Problem(404, "NO_ACCOUNT", "This server has no demo account to trade with.")
-    return services.trading
-
-
-async def _order(services: Services, order_id: int) -> OrderShown:
+async def _order(services: Services, trading: TradingService, order_id: int) -> OrderShown:
     """Return an order of the account, or raise Problem if it has none such."""
-    shown = await services.views.order(trading_of(services).account, _known_number(order_id))
+    shown = await services.views.order(trading.account, _known_number(order_id))
     if shown is None:
         raise Problem(404, "UNKNOWN_ORDER", "This account has no such order.", {"order_id": "There is no such order."})
     return shown

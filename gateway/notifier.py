@@ -36,9 +36,11 @@ from gateway.notify.outbox import Displaced, Outbox
 from gateway.notify.ports import AlertLog, Clock, Letters, Sender, WallClock
 from gateway.notify.signing import NoSecret, account_key, read_secret
 from gateway.notify.webhook import WebhookSender
+from gateway.redis_url import with_password
 from gateway.tasks import stop
 from wire.errors import WireError
 from wire.reader import Offsets
+from wire.security import InvalidSecurityError, client_options
 
 LOG = logging.getLogger("openbell.notifier")
 
@@ -199,7 +201,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
         topic_name(given.venue or "any", topics.ALERTS)
         secret = read_secret(given.webhook_key_file) if given.webhook_key_file else None
         server = _mail_server(given)
-    except (ExchangeError, InvalidServer, NoSecret, OSError, ValueError) as error:
+        client_options()
+        given.redis = with_password(given.redis) if given.redis else None
+    except (ExchangeError, InvalidServer, InvalidSecurityError, NoSecret, OSError, ValueError) as error:
         parser.error(str(error))
     if given.show_key is not None:
         if secret is None:

@@ -19,11 +19,14 @@ from litestar.response import Redirect
 from exchange.money import UNITS_MAX
 from gateway.alert_cookie import alerts_read
 from gateway.analysis_page import read_breadth, read_inbox, read_symbol
+from gateway.identity.principal import Principal
+from gateway.identity.roles import may
 from gateway.ports import GatewayError, UnknownOutcome, ViewsUnavailable
 from gateway.problems import Problem, problem_of
 from gateway.refusals import REFUSALS
 from gateway.services import Services
 from gateway.shown import AccountShown, Answer, OrderShown, Span
+from gateway.sign_in.ways import way_here, way_to_sign_in
 from gateway.studies import chosen
 from gateway.tickets import TYPED, TicketShown, Tone, blank, price_text, read_ticket, typed
 from gateway.trading import TradingService
@@ -42,35 +45,36 @@ EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _Request = Request[Any, Any, Any]
 
 
-@get("/")
-async def markets_page(request: _Request, services: Services) -> Response[str]:
+@get("/", opt={"needs": "see-market"})
+async def markets_page(request: _Request, services: Services, principal: Principal) -> Response[str]:
     """Show all symbols."""
     page = services.renderer.page(
         "markets",
         summaries=await services.views.summaries(),
         freshness=await services.views.freshness(),
         **await read_breadth(services.views.analytics),
-        **await _header(request, services),
+        **await header(request, services, principal),
     )
     return html(page)
 
 
-@get("/market/{symbol:str}")
-async def market_page(request: _Request, services: Services, symbol: str) -> Response[str]:
+@get("/market/{symbol:str}", opt={"needs": "see-market"})
+async def market_page(request: _Request, services: Services, principal: Principal, symbol: str) -> Response[str]:
     """Show a symbol, with what became of the request that the address names, if it does."""
     request_id = request.query_params.get("request", "")
     ticket = blank(symbol)
-    if request_id and services.trading is not None:
-        answer = await services.trading.answer(request_id)
+    if request_id and principal.account is not None:
+        answer = await services.exchange.answer(principal.account, request_id)
         notice, tone = _UNHEARD if answer is None else told(answer)
         ticket = TicketShown(symbol=symbol, request_id=ticket.request_id, notice=notice, tone=tone)
-    return await _market_page(request, services, symbol, ticket)
+    return await _market_page(request, services, principal, symbol, ticket)
 
 
-@post("/market/{symbol:str}/orders")
-async def place_order(request: _Request, services: Services, symbol: str) -> Response[str] | Redirect:
+@post("/market/{symbol:str}/orders", opt={"needs": "trade", "orders": 1})
+async def place_order(
+    request: _Request, services: Services, principal: Principal, trading: TradingService, symbol: str
+) -> Response[str] | Redirect:
     """Place the order that the form asks for."""
-    trading = _trading(services)
     fields = await form(request)
     order = None
     try:
@@ -91,13 +95,14 @@ async def place_order(request: _Request, services: Services, symbol: str) -> Res
         return html(services.renderer.partial("ticket", ticket=ticket), status)
     if order is not None and status in (200, 409):
         return Redirect(f"/market/{quote(symbol)}?request={quote(order.request_id, safe='')}", status_code=303)
-    return await _market_page(request, services, symbol, ticket, status)
+    return await _market_page(request, services, principal, symbol, ticket, status)
 
 
-@post("/market/{symbol:str}/orders/{order_id:int}/cancel")
-async def cancel_order(request: _Request, services: Services, symbol: str, order_id: int) -> Response[str] | Redirect:
+@post("/market/{symbol:str}/orders/{order_id:int}/cancel", opt={"needs": "trade"})
+async def cancel_order(
+    request: _Request, services: Services, trading: TradingService, symbol: str, order_id: int
+) -> Response[str] | Redirect:
     """Cancel an open order."""
-    trading = _trading(services)
     if abs(order_id) > UNITS_MAX:
         raise Problem(404, "UNKNOWN_ORDER", "There is no such order.")
     by_htmx = "hx-request" in request.headers
@@ -209,7 +214,7 @@ def _failed(symbol: str, fields: dict[str, str], problem: Problem) -> TicketShow
 
 
 async def _market_page(
-    request: _Request, services: Services, symbol: str, ticket: TicketShown, status: int = 200
+    request: _Request, services: Services, principal: Principal, symbol: str, ticket: TicketShown, status: int = 200
 ) -> Response[str]:
     span = request.query_params.get("span", services.settings.span)
     if span not in SPANS:
@@ -219,13 +224,13 @@ async def _market_page(
     if market is None or not contexts:
         raise Problem(404, "NOT_FOUND", "There is no such symbol.")
     account = AccountShown(account="", balances=[], open_orders=[], ended_orders=[])
-    if services.trading is not None:
-        account = await services.views.account(services.trading.account)
+    if principal.account is not None:
+        account = await services.views.account(principal.account)
     query = request.query_params
     page = services.renderer.page(
         "market",
         **{name: value for context in contexts.values() for name, value in context.items()},
-        **await _header(request, services),
+        **await header(request, services, principal),
         chosen=chosen(query, query.getall("line", [])),
         spans=SPANS,
         summary=market.summary,
@@ -242,13 +247,25 @@ async def _market_page(
     return html(page, status)
 
 
-async def _header(request: _Request, services: Services) -> dict[str, Any]:
-    """Return what every page's header and footer show of the account."""
-    account = services.settings.demo_account
-    if account is None:
-        return {"demo_account": None}
-    inbox = await read_inbox(services.views.analytics, account, alerts_read(request), here=False)
-    return {"demo_account": account, **inbox["unread"]}
+async def header(request: _Request, services: Services, principal: Principal) -> dict[str, Any]:
+    """Return what every page's header and footer show of who asks, and of the account."""
+    shown = account_context(request, services, principal)
+    if principal.account is None:
+        return shown
+    inbox = await read_inbox(services.views.analytics, principal.account, alerts_read(request, principal), here=False)
+    return shown | inbox["unread"]
+
+
+def account_context(request: _Request, services: Services, principal: Principal) -> dict[str, Any]:
+    """Return what pages show of who asks: `account_name` None where there is none, `user` empty of visitors."""
+    return {
+        "account_name": principal.account,
+        "user": principal.user,
+        "runs_venue": may(principal, "operate"),
+        "can_trade": principal.account is not None and may(principal, "trade"),
+        "sign_in_way": None if services.identities is None else way_to_sign_in(way_here(request)),
+        "sandbox": services.settings.sandbox,
+    }
 
 
 async def form(request: _Request) -> dict[str, str]:
@@ -270,12 +287,6 @@ def _expiry(fields: dict[str, str]) -> dict[str, Any]:
     except ValueError:
         return {"expires_ms": text}
     return {"expires_ms": (at - EPOCH) // timedelta(milliseconds=1)}
-
-
-def _trading(services: Services) -> TradingService:
-    if services.trading is None:
-        raise Problem(404, "NO_ACCOUNT", "Nobody trades by hand here: this server has no demo account.")
-    return services.trading
 
 
 def html(text: str, status: int = 200) -> Response[str]:

@@ -7,12 +7,13 @@ from typing import Protocol
 
 import msgspec
 
-from exchange.analysis import TRADES_SOURCE, Method
+from exchange.analysis import TRADES_SOURCE, MarketData, Method
 from exchange.instruments import Instrument
-from exchange.messages import AccountCommand
+from exchange.messages import AccountCommand, DeadLetter
 from gateway.analytics_shown import (
     AnalysisShown,
     AverageShown,
+    FundamentalsShown,
     InboxShown,
     IndicatorsShown,
     LateShown,
@@ -26,11 +27,14 @@ from gateway.analytics_shown import (
 from gateway.shown import (
     AccountShown,
     Answer,
+    BookChange,
     CandleShown,
     Depth,
+    FillShown,
     Freshness,
     Market,
     OrderShown,
+    Reports,
     Span,
     Summary,
     TradeShown,
@@ -65,10 +69,29 @@ class Commands(Protocol):
     """Writes commands to the exchange's log."""
 
     async def write(self, command: AccountCommand) -> None:
-        """Return when the command is in the log. Raises NotTaken, or UnknownOutcome when it was taken but not confirmed."""
+        """Return when the command is in the log. Raises NotTaken, or UnknownOutcome when it was taken but not confirmed.
+
+        Who stops waiting does not stop the command.
+        """
+
+    async def write_many(self, commands: Sequence[AccountCommand]) -> None:
+        """Return when all are in the log, those of an account in their order, in as few records as they fit into; errors as in `write`.
+
+        NotTaken: none has an effect. UnknownOutcome: each may or may not be in the log.
+        """
 
     def available(self) -> bool:
         """Say whether a command would be taken now."""
+
+
+class Outside(Protocol):
+    """Writes what comes from outside, and is no command, to the exchange's log."""
+
+    async def record(self, facts: Sequence[MarketData]) -> None:
+        """Return when market data is in the log; errors as in `Commands.write`."""
+
+    async def refuse(self, letter: DeadLetter) -> None:
+        """Return when a dead letter is in the log; errors as in `Commands.write`."""
 
 
 class Analytics(Protocol):
@@ -93,6 +116,9 @@ class Analytics(Protocol):
 
     async def summary(self, symbol: str) -> AnalysisShown | None:
         """Return how a symbol does; None, too, until that is known."""
+
+    async def fundamentals(self) -> dict[str, FundamentalsShown]:
+        """Return what was told last of what companies are worth, by symbol, listed or not."""
 
     async def market(self) -> MarketAnalysisShown | None:
         """Return how all symbols do; None until that is known."""
@@ -134,6 +160,9 @@ class Views(Protocol):
     async def depth(self, symbol: str, levels: int) -> Depth | None:
         """Return the best `levels` of each side, at most `keys.TOP_LEVELS`."""
 
+    async def book_change(self, symbol: str, after: int) -> BookChange | None:
+        """Return what leads from the book after its event `after` to the present one; the last 1,000 steps are kept."""
+
     async def trades(self, symbol: str, limit: int, before: int | None = None) -> list[TradeShown] | None:
         """Return the newest trades (with numbers below `before`, where given), newest first; the last 1,000 are kept."""
 
@@ -148,6 +177,12 @@ class Views(Protocol):
 
     async def order(self, account: str, order_id: int) -> OrderShown | None:
         """Return an order; of an account's ended orders the last 1,000 are kept."""
+
+    async def fills(self, account: str, limit: int, symbol: str | None = None) -> list[FillShown]:
+        """Return the account's newest fills (of one symbol, where given), newest first; the last 1,000 of the account are kept."""
+
+    async def reports(self, account: str, after: int) -> Reports:
+        """Return what happened to the account's orders after the report numbered `after`, in order; the last 1,000 are kept."""
 
     async def answers(self, account: str, request_ids: Sequence[str]) -> dict[str, Answer]:
         """Return what became of requests, by id, as far as it is known; the last 5,000 of an account are kept."""

@@ -39,7 +39,9 @@ from exchange.topics import topic_name
 from exchange.views import MarketView
 from gateway.analytics import DECODERS
 from gateway.batch import Batch, Changes, position
-from gateway.keys import BalanceRow, GenerationKeys, ListingRow, TradeRow
+from gateway.book_steps import shown
+from gateway.keys import BalanceRow, FillRow, GenerationKeys, ListingRow, ReportRow, TradeRow
+from gateway.shown import ReportEvent
 from wire.reader import fresh
 
 TOPICS: Final = (
@@ -52,7 +54,15 @@ TOPICS: Final = (
 )
 LoadOrders: TypeAlias = Callable[[str], list[OrderLine]]
 
-_CHANGES_AN_ORDER: Final = (OrderAmended, OrderTriggered, OrderFilled, OrderCancelled, OrderExpired)
+_EVENTS: Final[dict[type[Any], ReportEvent]] = {
+    OrderAccepted: "ACCEPTED",
+    OrderAmended: "AMENDED",
+    OrderTriggered: "TRIGGERED",
+    OrderFilled: "FILLED",
+    OrderCancelled: "CANCELLED",
+    OrderExpired: "EXPIRED",
+}
+_CHANGES_AN_ORDER: Final = frozenset(_EVENTS) - {OrderAccepted}
 
 encode = msgspec.json.encode
 
@@ -158,9 +168,8 @@ class Projection:
     def _show(self, market: MarketView, trades: list[Trade]) -> None:
         """Pass trades on."""
         for trade in trades:
-            row = TradeRow(
-                trade.seq, trade.time_ms, trade.price, trade.quantity, trade.taker_side == "buy", trade.auction
-            )
+            buy, order = trade.taker_side == "buy", trade.taker_order
+            row = TradeRow(trade.seq, trade.time_ms, trade.price, trade.quantity, buy, trade.auction, order)
             self._batch.traded[market.symbol].append(row)
 
     def _report(self, report: Any) -> None:
@@ -168,6 +177,7 @@ class Projection:
         if type(report) is OrderAccepted:
             line = self._open_orders(account)[report.order_id] = OrderLine.opened(report)
             self._batch.orders[account][report.order_id] = line
+            self._tell(report, line)
         elif type(report) in _CHANGES_AN_ORDER:
             line = self._open_orders(account)[report.order_id]
             line.add(report)
@@ -176,11 +186,36 @@ class Projection:
                 del self.open[account][report.order_id]
                 touched.pop(report.order_id, None)  # ended orders stand in the order of their ends
             touched[report.order_id] = line
+            self._tell(report, line)
         elif type(report) is FillBusted:  # the book's word of the trade stands where a rebuild need not read it
             self._market(report.symbol)
             self._batch.busted_trades[report.symbol].add(report.trade)
             self._batch.busted_orders[account].add(report.order_id)
+            self._batch.busted_fills[account].add(f"{report.symbol}-{report.trade}")
         self._answer(report)
+
+    def _tell(self, report: Any, line: OrderLine) -> None:
+        """Note a report with the order as it is now, for the order goes on changing."""
+        fill = None
+        if type(report) is OrderFilled:
+            fill = FillRow(
+                seq=report.seq,
+                time_ms=report.time_ms,
+                symbol=line.symbol,
+                listing=line.listing,
+                trade=report.trade,
+                order_id=line.order_id,
+                request_id=line.request_id,
+                buy=line.side == "buy",
+                price=report.price,
+                quantity=report.quantity,
+                fee=report.fee,
+                maker=report.liquidity == "maker",
+            )
+            self._batch.fills[report.account].append(encode(fill))
+        by = getattr(report, "cancel_request_id", None) or getattr(report, "amend_request_id", None) or ""
+        row = ReportRow(report.seq, _EVENTS[type(report)], by, line, fill)
+        self._batch.reports[report.account].append(encode(row))
 
     def _update(self, update: Any) -> None:
         if type(update) is BalanceChanged:
@@ -204,7 +239,9 @@ class Projection:
         market = self.markets.get(symbol)
         if market is None:
             market = self.markets[symbol] = MarketView(symbol)
-        self._batch.levels.setdefault(symbol, {})
+        if symbol not in self._batch.levels:
+            self._batch.levels[symbol] = {}
+            self._batch.before[symbol] = shown(market)
         return market
 
     def _open_orders(self, account: str) -> dict[int, OrderLine]:

@@ -26,11 +26,13 @@ from exchange.topics import topic_name
 from gateway.beginning import first_offsets, last_snapshots
 from gateway.keys import Beat
 from gateway.projection import TOPICS, Projection
+from gateway.redis_url import with_password
 from gateway.store import Displaced, Store, new_generation
 from wire.clock import wall_ms
 from wire.errors import NotReachableError, WireError
 from wire.probe import listens
 from wire.reader import Offsets, Reader
+from wire.security import InvalidSecurityError, client_options
 
 LOG = logging.getLogger("openbell.projector")
 
@@ -250,8 +252,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     given = parser.parse_args(arguments)
     try:
         topic_name(given.venue, topics.TRADES)
-        projector = Projector(given.bootstrap_servers, given.redis, given.venue)
-    except (ExchangeError, ValueError) as error:
+        client_options()
+        projector = Projector(given.bootstrap_servers, with_password(given.redis), given.venue)
+    except (ExchangeError, ValueError, InvalidSecurityError) as error:
         parser.error(str(error))
     logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(asctime)s %(levelname)s %(message)s")
     LOG.setLevel(logging.INFO)

@@ -14,15 +14,18 @@ from exchange.money import from_units, minor_step
 from exchange.statement import OrderLine, RequestLine
 from gateway.analytics_shapes import turnover_text, vwap
 from gateway.keys import BalanceRow as StoredBalance
-from gateway.keys import CandleRow, MarketRow, TradeRow
+from gateway.keys import CandleRow, FillRow, MarketRow, ReportRow, TradeRow
 from gateway.shown import (
     BalanceShown,
+    BookChange,
     CandleShown,
     Depth,
+    FillShown,
     Indicative,
     Level,
     OrderShown,
     Outcome,
+    ReportShown,
     Summary,
     TradeShown,
     Trigger,
@@ -131,6 +134,18 @@ def _levels(instrument: Instrument, side: list[tuple[int, int]], greatest: int) 
     return shown
 
 
+def book_change(
+    instrument: Instrument, view: MarketRow, changed: tuple[dict[int, int], dict[int, int]] | None
+) -> BookChange:
+    """Show what leads to the present state of a book, best prices first; `changed` None: it is not known."""
+    bids, asks = changed or ({}, {})
+    text = [
+        [(instrument.price_text(price), instrument.quantity_text(side[price])) for price in sorted(side, reverse=down)]
+        for side, down in ((bids, True), (asks, False))
+    ]
+    return BookChange(seq=view.deltas, time_ms=view.time_ms, bids=text[0], asks=text[1], complete=changed is not None)
+
+
 def trade(instrument: Instrument, row: TradeRow, busted: Collection[int] = ()) -> TradeShown:
     """Show a trade; `busted` are the numbers of those that are undone."""
     return TradeShown(
@@ -141,7 +156,42 @@ def trade(instrument: Instrument, row: TradeRow, busted: Collection[int] = ()) -
         quantity=instrument.quantity_text(row.quantity),
         taker_side="buy" if row.buy else "sell",
         auction=row.auction,
+        taker_order=row.taker_order,
         busted=row.seq in busted,
+    )
+
+
+def fill(row: FillRow, instrument: Instrument, *, busted: bool) -> FillShown:
+    """Show a fill. `busted`: its trade is undone."""
+    step = minor_step(instrument.quote_scale)
+    return FillShown(
+        id=f"{row.symbol}-{row.trade}",
+        trade=row.trade,
+        order_id=row.order_id,
+        request_id=row.request_id,
+        symbol=row.symbol,
+        side="buy" if row.buy else "sell",
+        price=instrument.price_text(row.price),
+        quantity=instrument.quantity_text(row.quantity),
+        amount=from_units(row.price * row.quantity * instrument.notional_units, step),
+        fee=from_units(row.fee, step),
+        quote=instrument.quote,
+        maker=row.maker,
+        time_ms=row.time_ms,
+        seq=row.seq,
+        listing=row.listing,
+        busted=busted,
+    )
+
+
+def report(row: ReportRow, instrument: Instrument) -> ReportShown:
+    """Show what happened to an order."""
+    return ReportShown(
+        seq=row.seq,
+        event=row.event,
+        request_id=row.request_id,
+        order=order(row.order, instrument, busted=False),
+        fill=None if row.fill is None else fill(row.fill, instrument, busted=False),
     )
 
 
@@ -219,6 +269,7 @@ def order(line: OrderLine, instrument: Instrument, *, busted: bool) -> OrderShow
         quantity=quantity(line.quantity),
         filled=quantity(filled),
         leaves=quantity(line.leaves),
+        amount=from_units(line.value * instrument.notional_units, minor_step(instrument.quote_scale)),
         fees=from_units(line.fees, minor_step(instrument.quote_scale)),
         average=price((line.value + filled // 2) // filled) if filled else None,
         state=line.state,

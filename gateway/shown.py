@@ -25,6 +25,7 @@ from exchange.messages import (
 Span: TypeAlias = Literal["1s", "1m", "5m", "15m", "1h", "1d"]
 OrderState: TypeAlias = Literal["OPEN", "FILLED", "CANCELLED", "EXPIRED"]
 Trigger: TypeAlias = Literal["WAITING", "TRIGGERED"]
+ReportEvent: TypeAlias = Literal["ACCEPTED", "AMENDED", "TRIGGERED", "FILLED", "CANCELLED", "EXPIRED"]
 OutcomeState: TypeAlias = Literal["ACCEPTED", "REJECTED"]
 
 
@@ -74,8 +75,21 @@ class Depth(Shown, frozen=True):
     sell_min: str | None = None
 
 
+class BookChange(Shown, frozen=True):
+    """What leads from a state of a book to a later one, after event `seq`: prices with their quantities, `0` where nothing is shown any more.
+
+    `complete` False: the steps in between are gone, so the book must be read anew. Only prices among the best `keys.TOP_LEVELS` count.
+    """
+
+    seq: int
+    time_ms: int
+    bids: list[tuple[str, str]]
+    asks: list[tuple[str, str]]
+    complete: bool = True
+
+
 class TradeShown(Shown, frozen=True):
-    """A trade; `id` such as `AAPLUSD-1842`, `seq` its number within the symbol, gapless from 1.
+    """A trade; `id` such as `AAPLUSD-1842`, `seq` its number within the symbol, gapless from 1; `taker_order` the order that set it off.
 
     `auction`: it happened at an auction's price. `busted`: it was undone later; candles and the day's figures still have it.
     """
@@ -86,6 +100,7 @@ class TradeShown(Shown, frozen=True):
     price: str
     quantity: str
     taker_side: Side
+    taker_order: int
     auction: bool = False
     busted: bool = False
 
@@ -164,8 +179,8 @@ class Market(Shown, frozen=True):
 
 
 class OrderShown(Shown, frozen=True):
-    """An order that has reached its book. `leaves` is what may still trade; `average` the average price of its fills, and
-    `fees` what they paid in the quote asset, below zero: what they got.
+    """An order that has reached its book. `leaves` is what may still trade; `average` the average price of its fills (rounded to a tick), `amount`
+    what they are worth in the quote asset, and `fees` what they paid in it, below zero: what they got.
 
     Prices and quantities are in ticks and lots of its `listing`. `stop` and all after it say what else was asked for: None or false where it was
     not. `trigger` says of a stop order whether it still waits for a trade at its stop. `amended`: its price, quantity or stop are not those that it
@@ -189,6 +204,7 @@ class OrderShown(Shown, frozen=True):
     placed_ms: int
     time_ms: int
     seq: int
+    amount: str = "0"
     fees: str = "0"
     listing: int = 1
     trigger: Trigger | None = None
@@ -203,6 +219,51 @@ class OrderShown(Shown, frozen=True):
     min_quantity: str | None = None
     all_or_none: bool = False
     self_trade: SelfTrade = "none"
+
+
+class FillShown(Shown, frozen=True):
+    """A fill of an account's order. `id` names the trade as in `TradeShown`; `trade` is the symbol's trade number.
+
+    `amount` is price times quantity and `fee` what was paid for it (below zero: what was got), both in `quote`. `maker`: the order rested. `busted`: the trade
+    was undone later. `seq` and `time_ms` as in `OrderShown`.
+    """
+
+    id: str
+    trade: int
+    order_id: int
+    request_id: str
+    symbol: str
+    side: Side
+    price: str
+    quantity: str
+    amount: str
+    fee: str
+    quote: str
+    maker: bool
+    time_ms: int
+    seq: int
+    listing: int = 1
+    busted: bool = False
+
+
+class ReportShown(Shown, frozen=True):
+    """What happened to an order of an account, and the order after it.
+
+    `request_id` is that of the request that cancelled or changed it (empty: none did); `fill` is there where `event` is `FILLED`.
+    """
+
+    seq: int
+    event: ReportEvent
+    request_id: str
+    order: OrderShown
+    fill: FillShown | None
+
+
+class Reports(Shown, frozen=True):
+    """An account's reports after a number, in their order. `complete` False: some older ones are gone, so state must be read anew."""
+
+    reports: list[ReportShown]
+    complete: bool = True
 
 
 class BalanceShown(Shown, frozen=True):

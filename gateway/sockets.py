@@ -5,35 +5,36 @@ from __future__ import annotations
 import asyncio
 import logging
 from contextlib import suppress
-from typing import Any, Final, get_args
+from typing import Any, Final, cast, get_args
 
 from litestar import WebSocket, websocket
 from litestar.exceptions import WebSocketDisconnect
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
 from gateway.alert_cookie import alerts_read
-from gateway.live import Client, TooManyClients, Topic
+from gateway.binance.streams.outbox import FRAMES
+from gateway.entry import POLICY, TRY_LATER
+from gateway.identity.principal import Principal
+from gateway.live import Client, Hub, TooManyClients, Topic
 from gateway.ports import ViewsUnavailable
 from gateway.services import Services
 from gateway.shown import Span
 
 FLUSH_S: Final = 1.0
 """How long a connection that is done with may take for what is on its way."""
-POLICY: Final = 1008
-TRY_LATER: Final = 1013
 
 _LOG = logging.getLogger(__name__)
 _Socket = WebSocket[Any, Any, Any]
 
 
-@websocket("/live/markets")
-async def live_markets(socket: _Socket, services: Services) -> None:
+@websocket("/live/markets", opt={"needs": "see-market"})
+async def live_markets(socket: _Socket, services: Services, principal: Principal) -> None:
     """Push the list of markets."""
-    await _serve(socket, services, services.hub.markets_topics(alerts_read(socket)))
+    await _serve(socket, services, principal, Hub.markets_topics(principal.account, alerts_read(socket, principal)))
 
 
-@websocket("/live/market/{symbol:str}")
-async def live_market(socket: _Socket, services: Services, symbol: str) -> None:
+@websocket("/live/market/{symbol:str}", opt={"needs": "see-market"})
+async def live_market(socket: _Socket, services: Services, principal: Principal, symbol: str) -> None:
     """Push a symbol's market, and the account's orders and balances."""
     span = socket.query_params.get("span", services.settings.span)
     with suppress(ViewsUnavailable):  # then it is told whether there is one later
@@ -43,20 +44,21 @@ async def live_market(socket: _Socket, services: Services, symbol: str) -> None:
     if span not in get_args(Span):
         await socket.close(POLICY, "no such span")
         return
-    await _serve(socket, services, services.hub.market_topics(symbol, span, alerts_read(socket)))
+    topics = Hub.market_topics(symbol, span, principal.account, alerts_read(socket, principal))
+    await _serve(socket, services, principal, topics)
 
 
-@websocket("/live/alerts")
-async def live_alerts(socket: _Socket, services: Services) -> None:
+@websocket("/live/alerts", opt={"needs": "see-account"})
+async def live_alerts(socket: _Socket, services: Services, principal: Principal) -> None:
     """Push the account's inbox."""
-    if services.settings.demo_account is None:
+    if principal.account is None:
         await socket.close(POLICY, "no account")
         return
-    await _serve(socket, services, services.hub.alerts_topics(alerts_read(socket)))
+    await _serve(socket, services, principal, Hub.alerts_topics(principal.account, alerts_read(socket, principal)))
 
 
-async def _serve(socket: _Socket, services: Services, topics: list[Topic]) -> None:
-    """Send a client its topics until either side ends it."""
+async def _serve(socket: _Socket, services: Services, principal: Principal, topics: list[Topic]) -> None:
+    """Send a client its topics until either side ends it, or what it was let in by is no longer valid."""
     await socket.accept()
     try:
         client = services.hub.join(topics)
@@ -64,17 +66,30 @@ async def _serve(socket: _Socket, services: Services, topics: list[Topic]) -> No
         await socket.close(TRY_LATER, "too many")
         return
     tasks = [asyncio.create_task(_send(socket, client, services)), asyncio.create_task(_hear(socket))]
+    ended = asyncio.create_task(_ended(services, principal))
     try:
-        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait([*tasks, ended], return_when=asyncio.FIRST_COMPLETED)
     finally:
         services.hub.leave(client)
-        for task in tasks:
+        for task in (*tasks, ended):
             task.cancel()
-    for ended in await asyncio.gather(*tasks, return_exceptions=True):
-        if isinstance(ended, Exception) and not isinstance(
-            ended, OSError | WebSocketDisconnect
+    results = await asyncio.gather(*tasks, ended, return_exceptions=True)
+    if not ended.cancelled():
+        with suppress(OSError, WebSocketDisconnect):
+            await socket.close(POLICY, "your session has ended: sign in again")
+    for result in results:
+        if isinstance(result, Exception) and not isinstance(
+            result, OSError | WebSocketDisconnect
         ):  # else the client has gone
-            raise ended
+            raise result
+
+
+async def _ended(services: Services, principal: Principal) -> None:
+    """Return once somebody is no longer to be shown anything; of visitors never."""
+    if services.identities is None or principal.grant == "visit":
+        await asyncio.Event().wait()
+    else:
+        await services.identities.ended(principal)
 
 
 async def _send(socket: _Socket, client: Client, services: Services) -> None:
@@ -100,6 +115,8 @@ async def _hear(socket: _Socket) -> None:
 class LiveProtocol(WebSocketsSansIOProtocol):
     """uvicorn's websocket, of which `send` waits while the peer does not read, with what it lacks for peers that never do.
 
+    The ASGI extension `FRAMES` is the protocol itself: by `write_frame` an application sends what it has framed once for many.
+
     A closing frame does not wait behind what the peer leaves unread; a connection that is done with is cut after `FLUSH_S`, whether
     or not the peer has taken the rest; and pings are not answered without bound.
     """
@@ -110,8 +127,16 @@ class LiveProtocol(WebSocketsSansIOProtocol):
             self.writable.set()
         await super().send(message)
 
+    def write_frame(self, frame: bytes) -> bool:
+        """Write a frame now, and say whether that could be: not while the peer does not read, nor once the connection ends."""
+        if not self.writable.is_set() or self.close_sent or self.disconnected or self.transport.is_closing():
+            return False
+        self.transport.write(frame)
+        return True
+
     async def run_asgi(self) -> None:
         """Run the application, and see to it that the connection ends after it."""
+        cast("Any", self.scope)["extensions"][FRAMES] = self
         try:
             await super().run_asgi()
         finally:

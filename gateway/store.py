@@ -80,9 +80,14 @@ class Displaced(Exception):
 class Store:
     """One venue's views in Redis. Every method raises redis.RedisError when Redis cannot be reached."""
 
-    def __init__(self, url: str, venue: str) -> None:
+    def __init__(self, server: str | redis.Redis, venue: str) -> None:
+        """`server` is Redis's URL, or a client of it."""
         self.keys = Keys(venue)
-        self._redis: Any = redis.Redis.from_url(url, socket_timeout=TIMEOUT_S, socket_connect_timeout=TIMEOUT_S)
+        self._redis: Any = (
+            redis.Redis.from_url(server, socket_timeout=TIMEOUT_S, socket_connect_timeout=TIMEOUT_S)
+            if isinstance(server, str)
+            else server
+        )
         self._apply = self._redis.register_script(_APPLY)
         self._switch = self._redis.register_script(_SWITCH)
         self._renew = self._redis.register_script(_RENEW)

@@ -1,4 +1,4 @@
-"""Places, changes and cancels one account's orders: writes a command to the log, and waits until the views tell what became of it.
+"""Places, changes and cancels accounts' orders: writes a command to the log, and waits until the views tell what became of it.
 
 Theory of operation: commands go one way and outcomes come back another, so a request is known by its id. Before a command is written,
 the outcome that the views already have of its id is looked up; only one that differs is an answer to this command. So sending
@@ -6,13 +6,14 @@ a request again under its id gives the first outcome again. That an order is adm
 then the order itself is waited for, so that whoever has the answer finds the order in the views, too. Whether an order is the one
 that stands under its id is told by its content, since an outcome may tell of several commands with that id at once. Of a group
 of orders, the group's own outcome is waited for, and then those of the orders that its book was sent at once. All outcomes that
-are waited for are read together, whenever the account has changed, and every `REREAD_S` in case word of a change was lost.
+are waited for are read together, whenever their accounts have changed, and every `REREAD_S` in case word of a change was lost.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Final
@@ -47,9 +48,10 @@ _LOG = logging.getLogger(__name__)
 
 
 class _Waiter:
-    """A request that waits: its id, the outcome that was known of it before, and an answer that still lacks its order."""
+    """A request that waits: whose it is, its id, the outcome that was known of it before, and an answer that still lacks its order."""
 
-    def __init__(self, request_id: str, before: Outcome | None) -> None:
+    def __init__(self, account: str, request_id: str, before: Outcome | None) -> None:
+        self.account = account
         self.request_id = request_id
         self.before = before
         self.answered: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
@@ -66,32 +68,12 @@ class _Waiter:
 
 
 class TradingService:
-    """Trades for `account`, as long as `run` runs. `now_ms` is the time that commands are stamped with."""
+    """Trades for one account."""
 
-    def __init__(
-        self,
-        commands: Commands,
-        views: Views,
-        account: str,
-        *,
-        answer_s: float = ANSWER_S,
-        waiting_max: int = WAITING_MAX,
-        now_ms: Callable[[], int] = wall_ms,
-    ) -> None:
+    def __init__(self, exchange: Exchange, account: str) -> None:
         self.account = account
-        self.now_ms = now_ms
-        self._commands = commands
-        self._views = views
-        self._answer_s = answer_s
-        self._waiting_max = waiting_max
-        self._waiting: set[_Waiter] = set()
-        self._asked = asyncio.Event()
-        self._changed = asyncio.Event()
-
-    def hear(self, changed: Changed) -> None:
-        """Have the outcomes that are waited for read anew, if this account has changed."""
-        if changed.everything or self.account in changed.accounts:
-            self._changed.set()
+        self.now_ms = exchange.now_ms
+        self._exchange = exchange
 
     async def place(self, order: PlaceOrder, *, new_id: bool = False) -> Answer:
         """Place an order and return what the market made of it. `new_id`: its request id was made for it, so no other has it.
@@ -101,8 +83,8 @@ class TradingService:
             ViewsUnavailable: if it was not written, because the instruments cannot be read.
             UnknownOutcome: if it may have been written, and no outcome was seen in time.
         """
-        instrument = (await self._views.instruments()).get(order.symbol)
-        answer = await self._ask(order, new_id=new_id)
+        instrument = (await self._exchange.views.instruments()).get(order.symbol)
+        answer, _ = await self._exchange.ask(order, new_id=new_id)
         if answer.order is None:
             return answer
         stands = instrument is not None and _is_of(answer.order, order, instrument)
@@ -140,17 +122,53 @@ class TradingService:
     async def place_group(self, group: PlaceOco | PlaceBracket, *, new_id: bool = False) -> GroupAnswer:
         """Place orders that belong together, and return what became of those that go to the book at once. Arguments and errors as in `place`."""
         legs = (group.first, group.second) if isinstance(group, PlaceOco) else (group.entry,)
-        waiters = [_Waiter(leg.request_id, None) for leg in legs]
-        answer = await self._ask(group, waiters, new_id=new_id)
-        told = [waiter.answered for waiter in waiters if waiter.answered.done() and not waiter.answered.cancelled()]
-        return GroupAnswer(outcome=answer.outcome, orders=[each.result() for each in told])
+        answer, orders = await self._exchange.ask(group, [leg.request_id for leg in legs], new_id=new_id)
+        return GroupAnswer(outcome=answer.outcome, orders=orders)
 
     async def answer(self, request_id: str) -> Answer | None:
         """Return what became of a request, as far as the views know."""
-        return (await self._views.answers(self.account, [request_id])).get(request_id)
+        return await self._exchange.answer(self.account, request_id)
 
-    async def _ask(self, command: AccountCommand, legs: Sequence[_Waiter] = (), *, new_id: bool) -> Answer:
-        """Write a command and wait for its outcome, and unless that is a refusal for those of `legs`."""
+    async def _ask(self, command: AccountCommand, *, new_id: bool) -> Answer:
+        return (await self._exchange.ask(command, new_id=new_id))[0]
+
+
+class Exchange:
+    """Asks the market for what accounts want, as long as `run` runs. `now_ms` is the time that commands are stamped with."""
+
+    def __init__(
+        self,
+        commands: Commands,
+        views: Views,
+        *,
+        answer_s: float = ANSWER_S,
+        waiting_max: int = WAITING_MAX,
+        now_ms: Callable[[], int] = wall_ms,
+    ) -> None:
+        self.now_ms = now_ms
+        self.views = views
+        self._commands = commands
+        self._answer_s = answer_s
+        self._waiting_max = waiting_max
+        self._waiting: set[_Waiter] = set()
+        self._asked = asyncio.Event()
+        self._changed = asyncio.Event()
+
+    def hear(self, changed: Changed) -> None:
+        """Have the outcomes that are waited for read anew, if one of their accounts has changed."""
+        if changed.everything or not {waiter.account for waiter in self._waiting}.isdisjoint(changed.accounts):
+            self._changed.set()
+
+    async def answer(self, account: str, request_id: str) -> Answer | None:
+        """Return what became of a request, as far as the views know."""
+        return (await self.views.answers(account, [request_id])).get(request_id)
+
+    async def ask(
+        self, command: AccountCommand, legs: Sequence[str] = (), *, new_id: bool
+    ) -> tuple[Answer, list[Answer]]:
+        """Write a command and wait for its outcome, and unless that is a refusal for those of the requests `legs`. Errors as in `place`."""
+        account = command.account
+        leg_waiters = [_Waiter(account, leg, None) for leg in legs]
         if len(self._waiting) + len(legs) >= self._waiting_max:
             raise NotTaken("too many requests wait for the exchange: try again in a moment")
         if not self._commands.available():
@@ -158,21 +176,22 @@ class TradingService:
         before = None
         if not new_id:
             with suppress(ViewsUnavailable):  # the exchange takes orders whether or not they can be seen
-                before = await self.answer(command.request_id)
-        waiter = _Waiter(command.request_id, before.outcome if before else None)
-        waiting = {waiter, *legs}
+                before = await self.answer(account, command.request_id)
+        waiter = _Waiter(account, command.request_id, before.outcome if before else None)
+        waiting = {waiter, *leg_waiters}
         self._waiting |= waiting
         try:
-            await self._commands.write(command)
-            self._asked.set()
             async with asyncio.timeout(self._answer_s):
+                await self._commands.write(command)
+                self._asked.set()
                 answer = await waiter.answered
                 if answer.refusal is None:
-                    await asyncio.gather(*(leg.answered for leg in legs))
-                return answer
+                    await asyncio.gather(*(leg.answered for leg in leg_waiters))
+                told = [leg.answered for leg in leg_waiters if leg.answered.done() and not leg.answered.cancelled()]
+                return answer, [each.result() for each in told]
         except TimeoutError:
             if waiter.without_order is not None:  # an order that ended too long ago for the views to have it
-                return waiter.without_order
+                return waiter.without_order, []
             raise UnknownOutcome("the request was sent, but the exchange has not answered yet") from None
         finally:
             self._waiting -= waiting
@@ -196,12 +215,15 @@ class TradingService:
 
     async def _read(self) -> None:
         """Read what is waited for, all of it at once, and tell those whose outcome is there."""
-        asked = {waiter.request_id for waiter in self._waiting}
-        answers = await self._views.answers(self.account, list(asked))
+        waiting: dict[str, list[_Waiter]] = defaultdict(list)
         for waiter in self._waiting:
-            answer = answers.get(waiter.request_id)
-            if answer is not None:
-                waiter.take(answer)
+            waiting[waiter.account].append(waiter)
+        for account, waiters in waiting.items():
+            answers = await self.views.answers(account, list({waiter.request_id for waiter in waiters}))
+            for waiter in waiters:
+                answer = answers.get(waiter.request_id)
+                if answer is not None:
+                    waiter.take(answer)
 
 
 def _is_of(shown: OrderShown, asked: PlaceOrder, instrument: Instrument) -> bool:

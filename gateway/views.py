@@ -19,17 +19,21 @@ from exchange.instruments import Instrument
 from exchange.statement import OrderLine, RequestLine
 from gateway import shapes
 from gateway.analytics_views import RedisAnalytics
+from gateway.book_steps import StepRow, put_together
+from gateway.keys import REPORTS_MAX, Beat, FillRow, GenerationKeys, Keys, ListingRow, MarketRow, ReportRow, TradeRow
 from gateway.keys import BalanceRow as StoredBalance
-from gateway.keys import Beat, GenerationKeys, Keys, ListingRow, MarketRow, TradeRow
 from gateway.ports import ViewsUnavailable
 from gateway.shown import (
     AccountShown,
     Answer,
+    BookChange,
     CandleShown,
     Depth,
+    FillShown,
     Freshness,
     Market,
     OrderShown,
+    Reports,
     Span,
     Summary,
     TradeShown,
@@ -41,9 +45,14 @@ BEAT_MAX_MS: Final = 3_000
 LISTED_S: Final = 1.0
 """How long a new listing may go unnoticed."""
 TIMEOUT_S: Final = 2.0
+AWAY_S: Final = 1.0
+"""A server that has left a call without an answer is not asked again for so long: nobody waits for it call by call."""
 CONNECTIONS_MAX: Final = 32
 ATTEMPTS_MAX: Final = 5
+NEW_REPORTS: Final = 64
+"""So many of an account's newest reports are read first, and all only if these do not reach back far enough."""
 
+SILENT: Final = "the market data cannot be read: Redis does not answer"
 UNREACHABLE: Final = (redis.RedisError, OSError)
 """What a client that has lost its server may raise, while it reconnects, too."""
 
@@ -53,22 +62,31 @@ _market = msgspec.json.Decoder(MarketRow).decode
 _trade = msgspec.json.Decoder(TradeRow).decode
 _balance = msgspec.json.Decoder(StoredBalance).decode
 _order = msgspec.json.Decoder(OrderLine).decode
+_step = msgspec.json.Decoder(StepRow).decode
+_fill = msgspec.json.Decoder(FillRow).decode
+_report = msgspec.json.Decoder(ReportRow).decode
 _request = msgspec.json.Decoder(RequestLine).decode
 _listing = msgspec.json.Decoder(ListingRow).decode
+
+
+def client_of(url: str) -> Redis:
+    """Return a client of Redis that waits for a connection, and for an answer, no longer than `TIMEOUT_S`."""
+    pool = BlockingConnectionPool.from_url(
+        url,
+        max_connections=CONNECTIONS_MAX,
+        timeout=TIMEOUT_S,
+        socket_timeout=TIMEOUT_S,
+        socket_connect_timeout=TIMEOUT_S,
+    )
+    return Redis(connection_pool=pool)
 
 
 class RedisViews:
     """The views of one venue. Implements `ports.Views`."""
 
-    def __init__(self, url: str, venue: str, now_ms: Callable[[], int] = wall_ms) -> None:
-        pool = BlockingConnectionPool.from_url(
-            url,
-            max_connections=CONNECTIONS_MAX,
-            timeout=TIMEOUT_S,
-            socket_timeout=TIMEOUT_S,
-            socket_connect_timeout=TIMEOUT_S,
-        )
-        self._redis: Any = Redis(connection_pool=pool)
+    def __init__(self, server: str | Redis, venue: str, now_ms: Callable[[], int] = wall_ms) -> None:
+        """`server` is Redis's URL, or a client of it."""
+        self._redis: Any = client_of(server) if isinstance(server, str) else server
         self._keys = Keys(venue)
         self._now_ms = now_ms
         self._generation = ""
@@ -76,6 +94,7 @@ class RedisViews:
         self._instruments: dict[str, Instrument] = {}
         self._listed_at = -LISTED_S
         self._complete_ms: int | None = None
+        self._away_until = 0.0
         self.analytics = RedisAnalytics(self._read)
 
     async def close(self) -> None:
@@ -87,7 +106,7 @@ class RedisViews:
         try:
             stored, generation = await self._redis.mget(self._keys.beat, self._keys.generation)
         except UNREACHABLE:
-            return self._stale("the market data cannot be read: Redis does not answer")
+            return self._stale(SILENT)
         if stored is None:
             return self._stale("the views are not built yet: no projector has been at work")
         beat = msgspec.json.decode(stored, type=Beat)
@@ -107,8 +126,11 @@ class RedisViews:
 
     async def instruments(self) -> dict[str, Instrument]:
         """Return the listed instruments by symbol, each in its last version, as they were within the last `LISTED_S`."""
-        if time.monotonic() - self._listed_at < LISTED_S:
+        now = time.monotonic()
+        if now - self._listed_at < LISTED_S:
             return self._instruments
+        if self._instruments:
+            self._listed_at = now  # one asks anew, and the others go by what is known meanwhile
         try:
             (stored,) = await self._read(lambda keys: [("hvals", keys.listings)])
         except ViewsUnavailable:
@@ -156,6 +178,17 @@ class RedisViews:
         """Return the best levels of each side, at most `TOP_LEVELS`."""
         found = await self._market(symbol)
         return None if found is None else shapes.depth(found[0], found[1], levels)
+
+    async def book_change(self, symbol: str, after: int) -> BookChange | None:
+        """Return what leads from the book after its event `after` to the present one."""
+        found = await self._market(symbol, lambda keys: [("zrangebyscore", keys.steps(symbol), f"({after}", "+inf")])
+        if found is None:
+            return None
+        instrument, view, (rows,) = found
+        steps = [_step(row) for row in rows]
+        changed = put_together(steps, after)
+        ends = steps[-1].seq if steps else after
+        return shapes.book_change(instrument, view, changed if ends == view.deltas else None)
 
     async def trades(self, symbol: str, limit: int, before: int | None = None) -> list[TradeShown] | None:
         """Return the newest trades, newest first."""
@@ -209,6 +242,38 @@ class RedisViews:
         """Return an order."""
         return (await self._orders(account, [order_id])).get(order_id)
 
+    async def fills(self, account: str, limit: int, symbol: str | None = None) -> list[FillShown]:
+        """Return the account's newest fills."""
+        stop = limit - 1 if symbol is None else -1
+        stored, busted = await self._read(
+            lambda keys: [("lrange", keys.fills(account), 0, stop), ("smembers", keys.busted_fills(account))]
+        )
+        rows = [row for row in map(_fill, stored) if symbol in (None, row.symbol)][:limit]
+        marked = {member.decode() for member in busted}
+        await self._know(rows)
+        return [
+            shapes.fill(row, self._listings[row.symbol, row.listing], busted=f"{row.symbol}-{row.trade}" in marked)
+            for row in rows
+            if (row.symbol, row.listing) in self._listings
+        ]
+
+    async def reports(self, account: str, after: int) -> Reports:
+        """Return what happened to the account's orders after a report."""
+        rows: list[ReportRow] = []
+        for length in (NEW_REPORTS, REPORTS_MAX):
+            (stored,) = await self._read(lambda keys: [("lrange", keys.reports(account), 0, length - 1)])  # noqa: B023
+            rows = list(map(_report, stored))
+            if len(rows) < length or rows[-1].seq <= after:
+                break
+        complete = len(rows) < REPORTS_MAX or rows[-1].seq <= after
+        new = [row for row in reversed(rows) if row.seq > after]
+        await self._know([row.order for row in new])
+        known = [row for row in new if (row.order.symbol, row.order.listing) in self._listings]
+        return Reports(
+            reports=[shapes.report(row, self._listings[row.order.symbol, row.order.listing]) for row in known],
+            complete=complete,
+        )
+
     async def answers(self, account: str, request_ids: Sequence[str]) -> dict[str, Answer]:
         """Return what became of requests, by id."""
         if not request_ids:
@@ -253,7 +318,7 @@ class RedisViews:
             if (line.symbol, line.listing) in self._listings
         ]
 
-    async def _know(self, lines: list[OrderLine], assets: Sequence[str] = ()) -> None:
+    async def _know(self, lines: Sequence[OrderLine | FillRow], assets: Sequence[str] = ()) -> None:
         """Read the listings, at once where orders or assets are of some so new that they were not read yet."""
         await self.instruments()
         known = {asset for each in self._listings.values() for asset in (each.base, each.quote)}
@@ -274,6 +339,8 @@ class RedisViews:
         Raises:
             ViewsUnavailable: if Redis does not answer, or there are no views.
         """
+        if time.monotonic() < self._away_until:
+            raise ViewsUnavailable(SILENT)
         for _ in range(ATTEMPTS_MAX):
             asked = self._generation  # another reader may go over to the next one meanwhile
             async with self._redis.pipeline(transaction=True) as pipe:
@@ -283,7 +350,9 @@ class RedisViews:
                 try:
                     answers: list[Any] = await pipe.execute()
                 except UNREACHABLE as error:
-                    raise ViewsUnavailable("the market data cannot be read: Redis does not answer") from error
+                    if isinstance(error, redis.TimeoutError):
+                        self._away_until = time.monotonic() + AWAY_S
+                    raise ViewsUnavailable(SILENT) from error
             *found, generation = answers
             if generation is None:
                 raise ViewsUnavailable("the market data is being built; try again in some seconds")

@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any, Final, TypeAlias
+from typing import Any, TypeAlias
 
 from exchange import topics
 from exchange.channel import Inbound
 from exchange.errors import InvalidPacket
 from exchange.host import Record
 from exchange.messages import AccountUpdate, Limits, ListInstrument, OrderReport, SetLimits, shard_of
+from exchange.operating import ECHO
 from exchange.packets import decode_account_inbox, decode_account_updates, decode_order_reports
 from openbell.venue import Venue
 from wire.reader import Reader, fresh
 
 Event: TypeAlias = OrderReport | AccountUpdate
 Progress: TypeAlias = Callable[[int, int], None]
-ECHO: Final = "@operator-"
-"""What the names begin with of accounts that nobody has, whose requests show an operator how far a shard has read (see `operator`)."""
 
 
 def last_limits(at: Venue, account: str) -> Limits:

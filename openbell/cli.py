@@ -18,6 +18,7 @@ from openbell.errors import OpenbellError
 
 COMMANDS = (
     "run",
+    "sim",
     "up",
     "down",
     "status",
@@ -33,10 +34,13 @@ COMMANDS = (
     "generate",
     "watch",
     "market",
+    "user",
+    "key",
     "sessions",
     "reports",
     "statement",
     "verify",
+    "audit",
 )
 
 

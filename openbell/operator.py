@@ -1,9 +1,8 @@
 """Carries out what an operator asks: writes it to the machines that must know, and waits until the log shows that it is done.
 
 Theory of operation: the topics that show effects are read from their end as it is before anything is written, so that nothing
-is missed. A book shows what it does by its own events and snapshots. An account shard says nothing of a listing, a fee or a limit; so
-behind each command, in the same packet, goes a request of an account that cannot exist, whose refusal in `order-reports` shows
-that the shard has taken all before it. A packet that a machine could not take comes back as a dead letter, with its bytes.
+is missed. A book shows what it does by its own events and snapshots. An account shard is asked by an echo (`exchange.operating`).
+A packet that a machine could not take comes back as a dead letter, with its bytes.
 """
 
 from __future__ import annotations
@@ -20,15 +19,14 @@ from exchange.host import Record
 from exchange.messages import (
     BookDelta,
     BookSnapshot,
-    CancelOrder,
     DeadLetter,
     Phase,
     PhaseChanged,
     RequestRejected,
     Resume,
     TradeBusted,
-    shard_of,
 )
+from exchange.operating import echo
 from exchange.packets import (
     PacketDecoder,
     decode_book_deltas,
@@ -37,7 +35,6 @@ from exchange.packets import (
     decode_order_reports,
 )
 from exchange.topics import topic_name
-from openbell.account_log import ECHO
 from openbell.board import Board, read_board
 from openbell.errors import OpenbellError
 from openbell.venue import Venue
@@ -91,9 +88,9 @@ class Operator:
         """
         waiting: set[str] = set()
         for shard in shards:
-            echo = _echo(shard, len(self.shards))
-            waiting.add(echo.request_id)
-            self._send(topics.ACCOUNT_INBOX, shard, [*commands(shard), echo])
+            asked = echo(shard, len(self.shards), f"echo-{uuid4().hex}", wall_ms())
+            waiting.add(asked.request_id)
+            self._send(topics.ACCOUNT_INBOX, shard, [*commands(shard), asked])
         self._writer.flush()
 
         def all_answered(message: Any) -> bool:
@@ -168,14 +165,6 @@ class Operator:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
-
-
-def _echo(shard: str, shards: int) -> CancelOrder:
-    """Return a request that a shard can only refuse, of an account that nobody can open: its name begins with '@'."""
-    number = 0
-    while shard_of(f"{ECHO}{number}", shards) != shard:
-        number += 1
-    return CancelOrder(account=f"{ECHO}{number}", request_id=f"echo-{uuid4().hex}", created_ms=wall_ms())
 
 
 def listed_as(versions: Mapping[str, int]) -> Seen:

@@ -11,10 +11,14 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
+from gateway.redis_url import PASSWORD_FILE
 from openbell.errors import SettingError
+from wire.security import VARIABLES
 
 PREFIX = "OPENBELL_"
 PORT_MAX = 65_535
+CLIENTS = (*VARIABLES, PASSWORD_FILE)
+"""What clients of a Kafka and a Redis with users read (docs/SECURITY.md); the local stack's own have none."""
 
 
 @dataclass(frozen=True)
@@ -112,6 +116,54 @@ def _mail_address() -> Kind:
     return Kind(parse, "an e-mail address")
 
 
+def _database() -> Kind:
+    def parse(text: str) -> str:
+        # libpq reads a password from where nobody else looks; this text is an argument, which everybody here can see
+        password = re.search(r"^[a-z0-9+]+://[^/@]*:[^@]*@|[?&](ssl)?password=", text)
+        if text and (password or not re.fullmatch(r"(sqlite\+aiosqlite|postgresql\+psycopg)://[\x21-\x7e]+", text)):
+            raise ValueError
+        return text
+
+    return Kind(
+        parse,
+        "sqlite+aiosqlite:////PATH/TO/FILE or postgresql+psycopg://USER@HOST/NAME, its password not here but in PGPASSFILE",
+    )
+
+
+def _networks() -> Kind:
+    def parse(text: str) -> str:
+        return ",".join(str(ipaddress.ip_network(name.strip())) for name in text.split(",") if name.strip())
+
+    return Kind(parse, "networks such as 10.0.0.0/8 or 127.0.0.1, commas between them")
+
+
+def _limits() -> Kind:
+    def parse(text: str) -> str:
+        if text and not re.fullmatch(r"[a-z0-9_]{1,32}=[0-9]{1,12}(,[a-z0-9_]{1,32}=[0-9]{1,12})*", text):
+            raise ValueError
+        return text
+
+    return Kind(parse, "NAME=NUMBER, commas between them")
+
+
+def _issuer() -> Kind:
+    def parse(text: str) -> str:
+        if text and not re.fullmatch(r"https?://[\x21-\x7e]+", text):
+            raise ValueError
+        return text
+
+    return Kind(parse, "an https:// address")
+
+
+def _words() -> Kind:
+    def parse(text: str) -> str:
+        if not re.fullmatch(r"[^\x00-\x1f\x7f]{0,64}", text):
+            raise ValueError
+        return text
+
+    return Kind(parse, "at most 64 characters")
+
+
 def _setting(default: str, kind: Kind, meaning: str) -> Any:
     """A field of `Settings`; `default` is written as a user would write it."""
     return field(
@@ -140,6 +192,25 @@ class Settings:
     gateway_port: int = _setting("0", _whole(0, PORT_MAX), "port of the page; 0 takes 8000 where that is free")
     gateway_host: str = _setting("127.0.0.1", _address(), "where the page is served; 0.0.0.0 is every network")
     gateway_hosts: str = _setting("", _host_names(), "further names under which browsers may ask for the page")
+    gateway_proxies: str = _setting("", _networks(), "load balancers that may say in X-Forwarded-For for whom they ask")
+    tls_certificate_file: str = _setting("", _file(), "the file with the page's certificate and its chain, as PEM")
+    tls_key_file: str = _setting("", _file(), "the file with the key of the page's certificate, as PEM")
+    limits: str = _setting(
+        "", _limits(), "limits of requests and orders that are not those of docs/LIMITS.md, such as orders_10s=2000"
+    )
+    gateways: int = _setting("1", _whole(1, 1_000), "how many gateways the venue has, which share the limits")
+    log_format: str = _setting("text", _one_of("text", "json"), "how the gateway writes its log")
+    access_log: str = _setting(
+        "notable",
+        _one_of("off", "notable", "all"),
+        "which requests the gateway logs: notable are refused ones and failures",
+    )
+    tls: str = _setting(
+        "off", _one_of("on", "off"), "on: a load balancer before the page speaks TLS, so cookies are bound to it"
+    )
+    seeds: str = _setting("on", _one_of("on", "off"), "the interfaces of docs/SEEDS.md on a port of their own, or none")
+    seed_port: int = _setting("0", _whole(0, PORT_MAX), "port of these interfaces; 0 takes 5000 where that is free")
+    seed_account: str = _setting("demo", _account(), "the account for which they trade")
     page: str = _setting("on", _one_of("on", "off"), "the page, with its Redis, projector and gateway, or none of them")
     analytics: str = _setting(
         "on", _one_of("on", "off"), "the jobs that compute candles, indicators and signals, or none of them"
@@ -156,6 +227,27 @@ class Settings:
     )
     demo_account: str = _setting(
         "demo", _account(), "the paper account with which everyone who sees the page trades; none: nobody"
+    )
+    database: str = _setting(
+        "", _database(), "where users, sessions and keys are kept; without one, identity.db in the home is made"
+    )
+    secret_key_file: str = _setting(
+        "",
+        _file(),
+        "the file with the key that secrets in the database are encrypted with; without one, secret.key in the home is made",
+    )
+    sign_up: str = _setting("on", _one_of("on", "off"), "whether everyone who sees the page may make an account")
+    sandbox: str = _setting(
+        "on", _one_of("on", "off"), "whether new accounts are given paper money, and more when asked"
+    )
+    oidc_issuer: str = _setting("", _issuer(), "an OpenID Connect provider that lets users in, beside passwords")
+    oidc_client_id: str = _setting("", _words(), "what the provider calls this venue")
+    oidc_client_secret_file: str = _setting("", _file(), "the file with the secret that the provider knows it by")
+    oidc_label: str = _setting("", _words(), "what the page calls the provider")
+    oidc_role: str = _setting(
+        "trader",
+        _one_of("none", "viewer", "trader", "market-maker", "operator", "admin"),
+        "the role of users that the provider brings; none: it lets in only those who linked it",
     )
     smtp: str = _setting("", _mail_server(), "the mail server for alerts; without one, e-mails are given up")
     smtp_password_file: str = _setting("", _file(), "the file with the password of the mail server's user")
@@ -208,5 +300,5 @@ def variable(field_name: str) -> str:
 
 def unknown_variables(mapping: Mapping[str, str]) -> list[str]:
     """Variables that look like settings and are none: most likely typing errors."""
-    known = {variable(item.name) for item in fields(Settings)}
+    known = {variable(item.name) for item in fields(Settings)}.union(CLIENTS)
     return sorted(name for name in mapping if name.startswith(PREFIX) and name not in known)

@@ -16,6 +16,8 @@ from exchange.messages import AdvanceClock, Bar, CancelOrder, Deposit, OpenAccou
 from exchange.packets import decode_account_inbox, decode_market_data
 from replay.bars import SOURCE
 from replay.orders import Paper
+from replay.pace import Stop
+from replay.patience import patiently
 from wire.reader import Progress, Reader, fresh
 
 _COMMANDS = OpenAccount | Deposit | PlaceOrder | CancelOrder
@@ -42,8 +44,15 @@ def read_history(bootstrap_servers: str, venue: str, accounts: Paper, progress: 
     return history
 
 
-def read_bars(bootstrap_servers: str, venue: str) -> dict[str, list[Bar]]:
-    """Return the replayed bars in a venue's market data, by symbol and time; errors as in `wire.reader`."""
+def read_bars(bootstrap_servers: str, venue: str, stop: Stop | None = None) -> dict[str, list[Bar]]:
+    """Return the replayed bars in a venue's market data, by symbol and time.
+
+    A broker that does not answer is waited for until `stop` is asked for; errors as in `replay.patience` and `wire.reader`.
+    """
+    return patiently(bootstrap_servers, lambda: _read_bars(bootstrap_servers, venue), stop)
+
+
+def _read_bars(bootstrap_servers: str, venue: str) -> dict[str, list[Bar]]:
     bars: dict[str, list[Bar]] = {}
     with Reader(bootstrap_servers, venue, [topics.MARKET_DATA]) as reader:
         seen = Inbound()

@@ -52,6 +52,8 @@ def _difference(bar: Bar, candle: Candle | None) -> str | None:
     day = f"{bar.symbol} {datetime.fromtimestamp(bar.start_ms / 1000, UTC):%Y-%m-%d}"
     if candle is None:
         return f"{day}: no trade"
+    if candle.volume < traded_volume(bar):
+        return f"{day}: only {candle.volume} of {traded_volume(bar)} lots have traded"
     wanted = (bar.open, bar.high, bar.low, bar.close, traded_volume(bar))
     got = (candle.open, candle.high, candle.low, candle.close, candle.volume)
     for name, expected, found in zip(("open", "high", "low", "close", "volume"), wanted, got, strict=True):

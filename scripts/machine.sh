@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Sees to what the operating system must bring: Python 3.11 or 3.12 with venv and its shared library (Flink's thread mode
-# runs Python inside the JVM), a Java runtime, Maven and Redis; for the tests also a browser and a font for it.
+# runs Python inside the JVM), a Java runtime, Maven and Redis; for the tests also a browser, a font for it, HAProxy and PostgreSQL.
 #   scripts/machine.sh           installs what is missing where it may, else says what to install and exits 3
 #   scripts/machine.sh --dev     sees to the browser, too
 #   scripts/machine.sh --python  prints the Python to make .venv with
@@ -61,6 +61,8 @@ if [ "${1:-}" = --dev ]; then
         packages+=(chromium)
     fi
     has_font || packages+=(fonts-dejavu-core)
+    [ -n "$(command -v haproxy || PATH=$PATH:/usr/sbin command -v haproxy)" ] || packages+=(haproxy)
+    compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null || packages+=(postgresql)
 fi
 [ ${#packages[@]} -gt 0 ] || exit 0
 

@@ -1,11 +1,13 @@
 #!/usr/bin/env bash
-# Makes the pictures of the pages in docs/images from the stack that is up; where none is, it starts one and stops it again.
+# Makes the pictures of the pages in docs/images from the stack that is up; where none is, it starts one in a home of its own, and is rid of both.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 export PATH="$PWD/.venv/bin:$PATH"
 
 if ! openbell status >/dev/null 2>&1; then
-    trap 'openbell down' EXIT
+    OPENBELL_HOME=$(mktemp -d)
+    export OPENBELL_HOME
+    trap 'openbell down --wipe; rm -rf "$OPENBELL_HOME"' EXIT
 fi
 openbell up
 openbell replay --as-fast-as-possible

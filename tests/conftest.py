@@ -1,6 +1,8 @@
 """What tests of several folders share: real stacks."""
 
 import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -22,7 +24,7 @@ hypothesis_settings.load_profile("openbell")  # the same examples in each run, h
 
 
 class Stacks:
-    """Starts stacks in homes of their own, in the way of `openbell up`, and ends them: each that is up slows down all tests that follow."""
+    """Starts stacks in homes of their own, by `openbell up`, and ends them: each that is up slows down all tests that follow."""
 
     def __init__(self, homes: pytest.TempPathFactory) -> None:
         self._homes = homes
@@ -34,7 +36,11 @@ class Stacks:
         wanted = {"home": self._homes.mktemp("stack"), "jars": self._jars, "start_timeout_s": 300} | settings
         read = Settings.from_mapping({variable(name): str(value) for name, value in wanted.items()})
         self._started.append(read)
-        return local.up(read, jobs=jobs)
+        command = [sys.executable, "-m", "openbell", "up", *([] if jobs else ["--no-jobs"])]
+        environment = {**os.environ, **read.to_mapping()}
+        done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, env=environment, check=False)
+        assert done.returncode == 0, done.stdout + done.stderr
+        return local.running(read)
 
     def end(self) -> None:
         """End all that were started."""
@@ -67,6 +73,12 @@ def stack(shared_stacks: Stacks) -> Stack:
     return shared_stacks.start(task_managers=5)
 
 
+@pytest.fixture
+def last_of_stack(stack: Stack) -> Stack:
+    """The shared stack for the test that ends it: it comes after all others that need it."""
+    return stack
+
+
 @pytest.fixture(scope="session")
 def bare_stack(shared_stacks: Stacks) -> Stack:
     """A stack without jobs and without the page, with slots for a venue's four jobs and one to spare for rescaling."""
@@ -74,6 +86,21 @@ def bare_stack(shared_stacks: Stacks) -> Stack:
     return shared_stacks.start(jobs=False, task_managers=5, page="off")
 
 
+@pytest.hookimpl(tryfirst=True)  # the groups are read by a hook after this one
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Put what needs `bare_stack` last, for the other shared stack has ended then."""
-    items.sort(key=lambda item: "bare_stack" in getattr(item, "fixturenames", ()))
+    """Begin with what needs `stack`, then what ends it, then what needs `bare_stack`; what starts servers of its own comes last, behind all the rest.
+
+    Where the suite runs in two processes (`make test`), one has the shared stacks, of which the machine bears one at a time, while the other one
+    does the rest, and last the tests that start servers of their own: begun beside a stack that begins, too, they would slow it down too much.
+    """
+
+    def place(item: pytest.Item) -> int:
+        needed = getattr(item, "fixturenames", ())
+        if "shared_stacks" in needed:
+            return 2 if "bare_stack" in needed else int("last_of_stack" in needed)
+        return 4 if item.get_closest_marker("stack") or item.get_closest_marker("flink") else 3
+
+    items.sort(key=place)
+    for item in items:
+        if place(item) != 3:
+            item.add_marker(pytest.mark.xdist_group("servers" if place(item) == 4 else "stack"))

@@ -9,6 +9,7 @@ from typing import Any, get_args
 import msgspec
 
 from exchange import analysis as a
+from exchange import audit_log as u
 from exchange import messages as m
 from exchange import topics
 from exchange.instruments import Instrument, Rules
@@ -38,6 +39,7 @@ CARRIED: dict[str, tuple[Any, ...]] = {
     topics.SCORES: (a.SignalOutcome, a.RuleScore),
     topics.ALERT_RULES: (a.SetAlert, a.RemoveAlert),
     topics.ALERTS: (a.Alert,),
+    topics.AUDIT: (u.AuditEntry,),
     topics.DEAD_LETTERS: (m.DeadLetter,),
 }
 PARTS = (m.Conditions, m.Leg, m.Limits, m.FeeTier, Instrument, Rules, a.Totals, a.Ranked, *get_args(a.Condition))
@@ -48,7 +50,7 @@ CLOSED = ("RejectReason", "CancelReason")
 
 def kinds() -> list[Any]:
     """Return all message types, in the order of their definition."""
-    named = [*vars(m).values(), *vars(a).values()]
+    named = [*vars(m).values(), *vars(a).values(), *vars(u).values()]
     found = [kind for kind in named if inspect.isclass(kind) and issubclass(kind, m.Message)]
     return [kind for kind in dict.fromkeys(found) if kind is not m.Message]
 

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Protocol
@@ -53,9 +54,10 @@ class Venue:
 
     def start(self, *jobs: str) -> None:
         """Submit jobs: those of the exchange, unless others are named."""
-        for name in jobs or EXCHANGE:
-            self.jobs.submit(name)
-        for name in jobs or EXCHANGE:
+        wanted = jobs or EXCHANGE
+        with ThreadPoolExecutor(len(wanted)) as pool:  # submitting takes seconds, of which each waits for most
+            list(pool.map(self.jobs.submit, wanted))
+        for name in wanted:
             self.jobs.wait_running(name, 180)
 
     def restart(self, name: str, parallelism: int) -> None:

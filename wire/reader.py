@@ -20,6 +20,7 @@ from exchange.host import Record
 from exchange.messages import Bar, BookEvent, BookSnapshot, OrderDelta, Trade
 from exchange.topics import topic_name
 from wire.errors import NotReachableError, WireError
+from wire.security import client_options
 
 Offsets: TypeAlias = dict[tuple[str, int], int]
 """The next offset to read, by full topic name and partition."""
@@ -199,6 +200,7 @@ def _connect(bootstrap_servers: str) -> Any:
             bootstrap_timeout_ms=CONNECT_MS,
             max_partition_fetch_bytes=4_194_304,
             fetch_max_wait_ms=100,
+            **client_options(),
             check_crcs=False,  # in Python, it would take most of the time; the broker has checked them
         )
         consumer.bootstrap(timeout_ms=CONNECT_MS)

@@ -18,6 +18,7 @@ from kafka.errors import KafkaError
 from exchange.packets import PACKET_MAX, encode
 from exchange.topics import RECORD_BYTES_MAX, topic_name
 from wire.errors import DeliveryError, NotReachableError
+from wire.security import client_options
 
 PACKET_BYTES_MAX: Final = RECORD_BYTES_MAX // 2
 """Bound of a packet's JSON, in bytes: leaves room for the record's key and frame. A longer message goes alone."""
@@ -70,6 +71,7 @@ class PacketWriter:
                 request_timeout_ms=CONNECT_MS,
                 delivery_timeout_ms=DELIVERY_MS,
                 allow_auto_create_topics=False,
+                **client_options(),
             )
         except KafkaError as error:
             raise NotReachableError(f"no Kafka broker answers at {bootstrap_servers}: {error}") from error

@@ -10,6 +10,7 @@ from kafka.errors import KafkaError, TopicAlreadyExistsError
 
 from exchange.seed_formats import SeedFormat
 from wire.errors import NotReachableError
+from wire.security import client_options
 
 REQUEST_MS: Final = 10_000
 CONFIG: Final = {"retention.ms": "-1", "retention.bytes": "-1"}
@@ -30,7 +31,10 @@ def make_topics(bootstrap_servers: str, seed: SeedFormat) -> None:
     admin = None
     try:
         admin = KafkaAdminClient(
-            bootstrap_servers=bootstrap_servers, request_timeout_ms=REQUEST_MS, bootstrap_timeout_ms=REQUEST_MS
+            bootstrap_servers=bootstrap_servers,
+            request_timeout_ms=REQUEST_MS,
+            bootstrap_timeout_ms=REQUEST_MS,
+            **client_options(),
         )
         there = set(admin.list_topics())
         wanted = {"num_partitions": 1, "configs": dict(CONFIG)}

@@ -146,7 +146,7 @@ def _check(at: Venue, stop: Stop) -> Proof:
     from replay.check import check
     from replay.history import read_bars
 
-    bars = [bar for played in read_bars(at.bootstrap_servers, at.name).values() for bar in played]
+    bars = [bar for played in read_bars(at.bootstrap_servers, at.name, stop).values() for bar in played]
     with _status("waiting for the trades"):
         return check(at.bootstrap_servers, at.name, bars, stop)
 

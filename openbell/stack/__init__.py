@@ -3,6 +3,7 @@
 `up` starts it, `down` stops it, `running` finds one that is up. Every command and every test goes through these three.
 """
 
+import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, fields
@@ -11,7 +12,7 @@ from typing import Any
 
 from openbell.errors import NotReadyError, OpenbellError, SettingError
 from openbell.home import Home, read_json
-from openbell.settings import Settings, variable
+from openbell.settings import CLIENTS, Settings, variable
 from openbell.stack import flink, gateway, jars, java, kafka, ports, redis, topics
 from openbell.stack.jobs import Jobs, wanted_jobs
 from openbell.supervise import daemon
@@ -198,6 +199,9 @@ def _stop_jobs(stack: Stack, say: Say) -> list[str]:
 
 
 def _start(settings: Settings, say: Say) -> Stack:
+    for name in CLIENTS:
+        if os.environ.get(name, "").strip():
+            raise SettingError(f"{name} is for a Kafka or Redis with users, which a stack's own have not: unset it")
     java.find()
     if settings.page == "on":
         redis.find()

@@ -7,8 +7,10 @@ import http.client
 import socket
 import urllib.error
 import urllib.request
+from pathlib import Path
 
 from openbell.errors import OpenbellError, SettingError
+from openbell.home import Home
 from openbell.settings import Settings, variable
 from openbell.stack import notifier, redis
 from openbell.stack.python import python_service
@@ -67,11 +69,57 @@ def prepare(settings: Settings) -> list[Service]:
     ]
     for name in filter(None, settings.gateway_hosts.split(",")):
         pages += ["--allowed-host", name]
+    pages += [*_safety(settings), *_seeds(settings)]
     services = [
         python_service("projector", "gateway.projector", venue),
         python_service("gateway", "gateway.server", pages),
     ]
     return [*services, notifier.prepare(settings)] if notifier.wanted(settings) else services
+
+
+def _safety(settings: Settings) -> list[str]:
+    """The options that say who may come in, and how much they may ask for."""
+    options = ["--database", database_url(settings), "--secret-key-file", str(secret_key_file(settings))]
+    options += ["--sign-up", settings.sign_up, "--sandbox", settings.sandbox, "--limits", settings.limits]
+    options += ["--gateways", str(settings.gateways), "--log-format", settings.log_format, "--tls", settings.tls]
+    options += ["--audit-folder", str(Home(settings.home).path / "audit"), "--access-log", settings.access_log]
+    for network in filter(None, settings.gateway_proxies.split(",")):
+        options += ["--trusted-proxy", network]
+    if settings.oidc_issuer:
+        secret = ["--oidc-client-secret-file", settings.oidc_client_secret_file]
+        options += ["--oidc-issuer", settings.oidc_issuer, "--oidc-client-id", settings.oidc_client_id, *secret]
+        options += ["--oidc-label", settings.oidc_label, "--oidc-role", settings.oidc_role]
+    files = (settings.tls_certificate_file, settings.tls_key_file)
+    if any(files) and not all(files):
+        raise SettingError(f"{variable('tls_certificate_file')} and {variable('tls_key_file')} go together: set both")
+    return options + (["--tls-certificate-file", files[0], "--tls-key-file", files[1]] if all(files) else [])
+
+
+def _seeds(settings: Settings) -> list[str]:
+    if settings.seeds == "off":
+        return []
+    account = "" if settings.seed_account == NOBODY else settings.seed_account
+    return ["--seed-port", str(settings.seed_port), "--seed-account", account]
+
+
+def database_url(settings: Settings) -> str:
+    """Where users are kept."""
+    return settings.database or f"sqlite+aiosqlite:///{Home(settings.home).path / 'identity.db'}"
+
+
+def secret_key_file(settings: Settings) -> Path:
+    """The file with the key that secrets in the database are encrypted with; the home's own is made once, and kept. Raises SettingError."""
+    from gateway.identity.secrets import BadSecretKey, load_secret
+
+    path = Path(settings.secret_key_file or Home(settings.home).path / "secret.key")
+    if settings.secret_key_file and not path.exists():
+        raise SettingError(f"{variable('secret_key_file')} is {path}, which is not there")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        load_secret(path)
+    except (BadSecretKey, OSError) as error:
+        raise SettingError(f"{variable('secret_key_file')}: {error}") from None
+    return path
 
 
 def wait_answer(url: str, seconds: float) -> None:

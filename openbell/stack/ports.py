@@ -14,9 +14,9 @@ from openbell.errors import NotReadyError
 from openbell.settings import Settings, variable
 from openbell.supervise.processes import wait_until
 
-PAGE_PORTS = ("redis_port", "gateway_port")
+PAGE_PORTS = ("redis_port", "gateway_port", "seed_port")
 PORTS = ("kafka_port", "kafka_controller_port", "flink_rest_port", "flink_rpc_port", *PAGE_PORTS)
-PREFERRED = {"gateway_port": 8000}
+PREFERRED = {"gateway_port": 8000, "seed_port": 5000}
 """Ports that a person types."""
 LOOPBACK = "127.0.0.1"
 FIRST = 20_000
@@ -68,12 +68,15 @@ def choose(settings: Settings, remembered: dict[str, int]) -> Settings:
 
 def needed(settings: Settings) -> list[str]:
     """The ports that this stack's servers listen on."""
-    return [name for name in PORTS if settings.page == "on" or name not in PAGE_PORTS]
+    unused = () if settings.page == "on" else PAGE_PORTS
+    if settings.seeds == "off":
+        unused = (*unused, "seed_port")
+    return [name for name in PORTS if name not in unused]
 
 
 def host_of(settings: Settings, name: str) -> str:
-    """The address on which the server of a port listens: all but the page are for this machine alone."""
-    return settings.gateway_host if name == "gateway_port" else LOOPBACK
+    """The address on which the server of a port listens: all but the gateway's are for this machine alone."""
+    return settings.gateway_host if name in ("gateway_port", "seed_port") else LOOPBACK
 
 
 def _soon_free(port: int, host: str) -> bool:

@@ -29,11 +29,16 @@ def _admin(bootstrap_servers: str) -> Iterator[Any]:
     from kafka import KafkaAdminClient
     from kafka.errors import KafkaError
 
+    from wire.errors import WireError
+    from wire.security import client_options
+
     client = None
     try:
-        client = KafkaAdminClient(bootstrap_servers=bootstrap_servers, request_timeout_ms=_REQUEST_MS)
+        client = KafkaAdminClient(
+            bootstrap_servers=bootstrap_servers, request_timeout_ms=_REQUEST_MS, **client_options()
+        )
         yield client
-    except KafkaError as error:
+    except (KafkaError, WireError) as error:
         raise OpenbellError(f"Kafka at {bootstrap_servers} refused: {error}") from error
     finally:
         if client is not None:
@@ -79,9 +84,14 @@ def state(bootstrap_servers: str, venue: str) -> list[TopicState]:
     from kafka import KafkaConsumer, TopicPartition
     from kafka.errors import KafkaError
 
+    from wire.errors import WireError
+    from wire.security import client_options
+
     try:
-        consumer = KafkaConsumer(bootstrap_servers=bootstrap_servers, request_timeout_ms=_REQUEST_MS)
-    except KafkaError as error:
+        consumer = KafkaConsumer(
+            bootstrap_servers=bootstrap_servers, request_timeout_ms=_REQUEST_MS, **client_options()
+        )
+    except (KafkaError, WireError) as error:
         raise OpenbellError(f"Kafka at {bootstrap_servers} refused: {error}") from error
     try:
         names = sorted(name for name in consumer.topics() if name.startswith(f"{venue}."))

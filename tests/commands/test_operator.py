@@ -16,10 +16,11 @@ from exchange.messages import (
     TradeBusted,
     shard_of,
 )
+from exchange.operating import echo
 from openbell.board import Board, Market
 from openbell.errors import SettingError
 from openbell.listings import load
-from openbell.operator import _echo, delisted, emptied, in_phase, listed_as, undone
+from openbell.operator import delisted, emptied, in_phase, listed_as, undone
 from openbell.rates import fee_tier, percent_text, ppm
 from openbell.terms import Listed, accord, cancels_orders, changed, chosen, rule_changes
 
@@ -84,10 +85,9 @@ def test_phases_and_busts_are_shown_by_their_events():
 
 @pytest.mark.parametrize("shards", [1, 16])
 def test_an_echo_is_for_its_shard_and_of_an_account_that_cannot_be_opened(shards: int):
-    echoes = [_echo(str(shard), shards) for shard in range(shards)]
-    assert [shard_of(echo.account, shards) for echo in echoes] == [str(shard) for shard in range(shards)]
-    assert all(echo.account.startswith("@") for echo in echoes)
-    assert len({echo.request_id for echo in echoes}) == shards
+    echoes = [echo(str(shard), shards, f"r{shard}", 0) for shard in range(shards)]
+    assert [shard_of(each.account, shards) for each in echoes] == [str(shard) for shard in range(shards)]
+    assert all(each.account.startswith("@") for each in echoes)
 
 
 def test_what_is_listed_so_already_keeps_its_version():

@@ -63,7 +63,7 @@ def test_ports_are_published_to_this_machine_only(name: str):
 
 def test_people_and_programs_come_in_at_two_places():
     published = {name: service["ports"] for name, service in SERVICES.items() if "ports" in service}
-    assert published == {"gateway": ["127.0.0.1:8000:8000"], "kafka": ["127.0.0.1:9094:9094"]}
+    assert published == {"gateway": ["127.0.0.1:8000:8000", "127.0.0.1:5000:5000"], "kafka": ["127.0.0.1:9094:9094"]}
 
 
 @pytest.mark.parametrize("job", JOBS)

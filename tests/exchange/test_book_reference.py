@@ -1,6 +1,6 @@
 """The fast book and the plain one, driven by the same seeded flow of every command, say the same at each step.
 
-`OPENBELL_COMMANDS=1000000` runs a longer flow, `OPENBELL_SEED=7` that seed of every profile alone.
+`OPENBELL_NIGHT=1` runs a longer flow, `OPENBELL_SEED=7` that seed of every profile alone.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from tests.exchange.pit import SHARDS, SYMBOL, line
 from tests.exchange.reference.book import ReferenceBook
 from tests.exchange.reference.orders import can_wait, flaw, leg_flaw
 
-COMMANDS = 50_000
+COMMANDS, COMMANDS_AT_NIGHT = 50_000, 1_000_000
 RUN, FLOOD = 1_500, 2_500
 """Commands in one run, and in one that floods a book to begin with."""
 CHECKSUM_EVENTS = 32
@@ -40,7 +40,7 @@ ON_DELTAS = ("bid", "ask", "phase", "indicated", "bust")
 def runs() -> list[Any]:
     """Return the runs, each a profile and a seed."""
     given = os.environ.get("OPENBELL_SEED")
-    commands = int(os.environ.get("OPENBELL_COMMANDS", COMMANDS))
+    commands = COMMANDS_AT_NIGHT if os.environ.get("OPENBELL_NIGHT") == "1" else COMMANDS
     seeds = range(math.ceil(commands / RUN / len(PROFILES))) if given is None else (int(given),)
     return [pytest.param(profile, seed, id=f"{profile}-{seed}") for profile in PROFILES for seed in seeds]
 

@@ -6,19 +6,24 @@ A command is applied by the machines in memory at once and its outcome projected
 from __future__ import annotations
 
 import asyncio
+import functools
 import threading
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager, nullcontext
 from typing import Any
 
 from litestar import Litestar
 from litestar.testing import TestClient
 
-from exchange.messages import AccountCommand, shard_of
-from exchange.topics import ACCOUNT_INBOX
+from exchange.analysis import MarketData
+from exchange.messages import AccountCommand, DeadLetter, shard_of
+from exchange.topics import ACCOUNT_INBOX, DEAD_LETTERS, MARKET_DATA
 from gateway.alert_rules import AlertPorts, MemoryAlertRules
 from gateway.app import create_app
+from gateway.audit import Audit
 from gateway.changes import RedisChanges
+from gateway.identity.directory import Directory
+from gateway.limits import Limits
 from gateway.ports import NotTaken, UnknownOutcome
 from gateway.services import GatewaySettings
 from gateway.views import RedisViews
@@ -26,6 +31,18 @@ from tests.gateway.projected import AAPL, COIN, NOW_MS, SHARDS, Projected
 
 ACCOUNT = "demo"
 LOCAL = "http://127.0.0.1"
+DEADLINE_S = 30
+"""How long a test that is played may take."""
+
+
+def played(scenario: Callable[..., Coroutine[Any, Any, None]]) -> Callable[..., None]:
+    """Run a test in an event loop."""
+
+    @functools.wraps(scenario)
+    def run(*args: Any, **kwargs: Any) -> None:
+        asyncio.run(asyncio.wait_for(scenario(*args, **kwargs), DEADLINE_S))
+
+    return run
 
 
 class Floor:
@@ -50,7 +67,7 @@ class Floor:
 
 
 class FloorCommands:
-    """Writes commands to a floor. Implements `ports.Commands`, and fails as a test asks."""
+    """Writes commands to a floor. Implements `ports.Commands`, `ports.Outside` and `admin.operating.OperatorCommands`, and fails as a test asks."""
 
     def __init__(self, floor: Floor) -> None:
         self.floor = floor
@@ -65,12 +82,31 @@ class FloorCommands:
         return self.up
 
     async def write(self, command: AccountCommand) -> None:
+        await self.write_many([command])
+
+    async def write_many(self, commands: Sequence[AccountCommand]) -> None:
+        self.written += commands if self.up else []
+        shards = {shard_of(command.account, SHARDS): None for command in commands}
+        of = {shard: [one for one in commands if shard_of(one.account, SHARDS) == shard] for shard in shards}
+        self._write(ACCOUNT_INBOX, of)
+
+    shards = SHARDS
+
+    async def operate(self, inbox: str, commands: Mapping[str, Sequence[Any]]) -> None:
+        self._write(inbox, {key: list(some) for key, some in commands.items()})
+
+    async def record(self, facts: Sequence[MarketData]) -> None:
+        self._write(MARKET_DATA, {fact.symbol: [fact] for fact in facts})
+
+    async def refuse(self, letter: DeadLetter) -> None:
+        self._write(DEAD_LETTERS, {letter.topic: [letter]})
+
+    def _write(self, topic: str, messages: Mapping[str, list[Any]]) -> None:
         if not self.up:
             raise NotTaken("the exchange cannot be reached now: nothing was sent")
         with self.floor.lock:
-            self.written.append(command)
-            venue = self.floor.projected.venue
-            venue.write(ACCOUNT_INBOX, shard_of(command.account, SHARDS), [command])
+            for key, some in messages.items():
+                self.floor.projected.venue.write(topic, key, some)
             if self.shown:
                 self.floor.projected.project(publish=True)
         if not self.confirmed:
@@ -83,8 +119,20 @@ async def until(condition: Callable[[], bool]) -> None:
         await asyncio.sleep(0.001)
 
 
-def app_over(floor: Floor, commands: Any, *, rules: MemoryAlertRules | None = None, **settings: Any) -> Litestar:
-    """Return the application over a floor; `rules` are its alerts, other keywords fields of `GatewaySettings`."""
+def app_over(
+    floor: Floor,
+    commands: Any,
+    *,
+    rules: MemoryAlertRules | None = None,
+    directory: Directory | None = None,
+    counted_by: Limits | None = None,
+    audit: Audit | None = None,
+    **settings: Any,
+) -> Litestar:
+    """Return the application over a floor, other keywords being fields of `GatewaySettings`.
+
+    `rules` are its alerts, `directory` its users (it runs as long), `counted_by` its limits.
+    """
     views = RedisViews(floor.projected.url, floor.projected.name, lambda: NOW_MS)
     changes = RedisChanges(floor.projected.url, floor.projected.name)
 
@@ -92,7 +140,8 @@ def app_over(floor: Floor, commands: Any, *, rules: MemoryAlertRules | None = No
     async def ports(_: Litestar) -> AsyncIterator[None]:
         await changes.start()
         try:
-            yield
+            async with nullcontext() if directory is None else directory.running():
+                yield
         finally:
             await changes.close()
             await views.close()
@@ -101,7 +150,18 @@ def app_over(floor: Floor, commands: Any, *, rules: MemoryAlertRules | None = No
     given = GatewaySettings(**{**wanted, **settings})
     rules = rules or MemoryAlertRules()
     alerts = AlertPorts(rules, rules)
-    return create_app(given, commands, views, changes, now_ms=lambda: NOW_MS, lifespan=[ports], alerts=alerts)
+    return create_app(
+        given,
+        commands,
+        views,
+        changes,
+        now_ms=lambda: NOW_MS,
+        lifespan=[ports],
+        alerts=alerts,
+        identities=directory,
+        limits=counted_by,
+        audit=audit,
+    )
 
 
 class Bench:

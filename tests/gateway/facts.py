@@ -24,6 +24,7 @@ TOPIC_OF: dict[type[Any], str] = {
     a.SignalOutcome: topics.SCORES,
     a.RuleScore: topics.SCORES,
     a.Alert: topics.ALERTS,
+    a.Fundamentals: topics.MARKET_DATA,
 }
 MINUTE_MS = 60_000
 START_MS = NOW_MS - NOW_MS % MINUTE_MS
@@ -87,6 +88,11 @@ def summary(trades: int = 3, **fields: Any) -> a.SymbolSummary:
         "change": 0.01, "change_24h": 0.02, "previous_close": 100, "bid": 100, "ask": 102, "volatility": 0.001, "profit": 0.5, "late": 2,
     }  # fmt: skip
     return a.SymbolSummary(**{**usual, "trades": trades, **fields})
+
+
+def fundamentals(time_ms: int = START_MS, market_cap: float = 3e12) -> a.Fundamentals:
+    """Tell what the company of AAPLUSD is worth."""
+    return a.Fundamentals(source="ingest", symbol=SYMBOL, time_ms=time_ms, market_cap=market_cap, pe_ratio=32.5)
 
 
 def market(time_ms: int = START_MS) -> a.MarketSummary:

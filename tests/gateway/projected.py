@@ -176,16 +176,17 @@ class Projected:
 
     # Projection
 
-    def records(self, topic: str) -> list[Record]:
+    def records(self, topic: str, begin: int = 0) -> list[Record]:
         name = topic_name(self.name, topic)
-        return [Record(name, 0, offset, NOW_MS, "", value) for offset, value in enumerate(self.venue.written[topic])]
+        new = self.venue.written[topic][begin:]
+        return [Record(name, 0, offset, NOW_MS, "", value) for offset, value in enumerate(new, begin)]
 
     def project(self, *, publish: bool = False) -> None:
         """Apply, as one batch, what has been written since the last time, and the candles of it."""
         self.watch.write()
         for topic in TOPICS:
-            records = self.records(topic)
-            for record in records[self.projection.offsets.get((topic_name(self.name, topic), 0), 0) :]:
+            begin = self.projection.offsets.get((topic_name(self.name, topic), 0), 0)
+            for record in self.records(topic, begin):
                 self.projection.add(record)
         self.commit += 1
         changes = self.projection.changes(self.store.keys.of(self.generation))
@@ -210,8 +211,10 @@ class Projected:
         found: dict[str, Any] = {}
         for raw in client.scan_iter(match=f"{prefix}*"):
             name = raw.decode().removeprefix(prefix)
+            if name.startswith("steps:"):  # they lead from batch to batch, wherever those end
+                continue
             kind = client.type(raw)
-            read = {b"string": client.get, b"hash": client.hgetall}.get(kind)
+            read = {b"string": client.get, b"hash": client.hgetall, b"set": client.smembers}.get(kind)
             if read is not None:
                 found[name] = read(raw)
             elif kind == b"list":

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from html import unescape
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -19,6 +20,7 @@ from gateway.ports import NotTaken, UnknownOutcome, ViewsUnavailable
 from tests.gateway import facts
 from tests.gateway.adapters import ACCOUNT, Bench, running
 from tests.gateway.facts import say
+from tests.gateway.let_in import House, house
 
 GOOD = {
     "name": "dip",
@@ -61,7 +63,21 @@ def bench(redis_url: str, venue: str, rules: Rules) -> Iterator[Bench]:
         yield started
 
 
-def post(bench: Bench, **fields: str) -> Any:
+@pytest.fixture
+def member(redis_url: str, venue: str, tmp_path: Path) -> Iterator[House]:
+    """The page of somebody who is signed in, and has the account that visitors share."""
+    with house(redis_url, venue, tmp_path) as started:
+        started.user("ann", account=ACCOUNT)
+        started.client.headers.update(started.session("ann"))
+        yield started
+
+
+def written(home: House) -> list[Any]:
+    """Return what was written of alerts."""
+    return list(home.client.app.state["services"].alerts.commands.written)
+
+
+def post(bench: Bench | House, **fields: str) -> Any:
     return bench.client.post("/alerts", data=OTHERS | GOOD | fields)
 
 
@@ -107,15 +123,59 @@ def test_every_condition_has_its_place_in_the_form() -> None:
         assert set(asked({"type": kind})["condition"]) | {"source"} == {"type", "source", *readers}
 
 
-def test_channels_targets_and_quiet_minutes_are_taken(bench: Bench, rules: Rules) -> None:
-    fields = {"email_on": "true", "email": "ann@example.org", "webhook_on": "true", "webhook": "https://example.org/h"}
-    assert post(bench, **fields, symbol="", quiet="5").status_code == 303
-    assert rules.written == [
+OUT = {"email_on": "true", "email": "ann@example.org", "webhook_on": "true", "webhook": "https://example.org/h"}
+"""What has an alert go out."""
+
+
+def test_channels_targets_and_quiet_minutes_are_taken(member: House) -> None:
+    assert post(member, **OUT, symbol="", quiet="5").status_code == 303
+    assert written(member) == [
         SetAlert(
             account=ACCOUNT, alert="dip", condition=a.PriceCrosses(price=99.5, direction="down"),
             channels=["inbox", "email", "webhook"], email="ann@example.org", webhook="https://example.org/h", cool_down_ms=300_000,
         )
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize("channel", ["email", "webhook"])
+def test_a_visitors_alert_goes_out_to_nobody(bench: Bench, rules: Rules, channel: str) -> None:
+    form = bench.client.get("/alerts").text
+    assert re.findall(r'name="(\w+)" type="checkbox"', form) == ["inbox_on"]
+    assert not set(re.findall(r' name="(\w+)"', form)) & {"email", "webhook"}
+    assert "everybody else shares this account" in form
+    only = {name: value for name, value in OUT.items() if name.startswith(channel)}
+    answer = post(bench, **only, price="77")
+    assert answer.status_code == 403
+    assert set(wrong(answer.text)) == {"channels"}
+    assert "sign in for the other ways" in wrong(answer.text)["channels"]
+    assert 'value="77"' in answer.text
+    assert rules.written == []
+
+
+def test_where_one_can_sign_in_the_form_leads_there_and_for_who_has_it_offers_all_ways(
+    bench: Bench, member: House
+) -> None:
+    own = member.client.get("/alerts").text
+    assert re.findall(r'name="(\w+)" type="checkbox"', own) == ["inbox_on", "email_on", "webhook_on"]
+    assert "shares this account" not in own
+    member.client.headers.pop("cookie")
+    assert '<a href="/sign-in?next=/alerts">Sign in</a> to have them.' in member.client.get("/alerts").text
+    assert post(member, **OUT).status_code == 403
+    assert written(member) == []
+    assert "This server has no users" in bench.client.get("/alerts").text
+
+
+def test_what_a_visitor_had_go_out_before_is_listed_replaced_and_removed(bench: Bench, rules: Rules) -> None:
+    for name in ("dip", "old"):
+        rules.written.append(
+            SetAlert(account=ACCOUNT, alert=name, condition=a.OrderFills(), channels=["email"], email="ann@example.org")
+        )
+    assert bench.client.get("/alerts").text.count("To e-mail to ann@example.org") == 2
+    assert post(bench).status_code == 303
+    assert bench.client.post("/alerts/old/remove").status_code == 303
+    html = bench.client.get("/alerts").text
+    assert "ann@example.org" not in html
+    assert re.findall(r'action="/alerts/(\w+)/remove"', html) == ["dip"]
 
 
 WRONG: list[tuple[dict[str, str], set[str]]] = [
@@ -133,9 +193,6 @@ WRONG: list[tuple[dict[str, str], set[str]]] = [
     ({"type": "IndicatorReaches", "value": "1", "indicator_span": "1000"}, {"indicator_span"}),
     ({"type": "SignalAppears", "rule": "", "action": "MAYBE"}, {"rule", "action"}),
     ({"inbox_on": ""}, {"channels"}),
-    ({"email": "ann@example.org"}, {"email"}),
-    ({"email_on": "true"}, {"email"}),
-    ({"webhook_on": "true", "webhook": "ftp://example.org"}, {"webhook"}),
     *(({"quiet": quiet}, {"quiet"}) for quiet in ("-1", "1.5", "soon", "43201")),
 ]
 
@@ -144,18 +201,32 @@ WRONG: list[tuple[dict[str, str], set[str]]] = [
 def test_what_is_wrong_is_said_beside_its_field_which_is_shown_as_typed(
     bench: Bench, rules: Rules, fields: dict[str, str], places: set[str]
 ) -> None:
-    answer = post(bench, **fields)
+    refused(post(bench, **fields), fields, places)
+    assert rules.written == []
+
+
+def refused(answer: Any, fields: dict[str, str], places: set[str]) -> None:
+    """Assert that something is said beside some fields, which are shown as they were typed."""
     assert answer.status_code == 422
     assert set(wrong(answer.text)) == places
-    assert rules.written == []
-    for name in {"name", "price", "percent", "value", "quiet", "email"} & set(fields):
+    for name in {"name", "price", "percent", "value", "quiet", "email", "webhook"} & set(fields):
         shown = re.search(rf'id="{name}" name="{name}"[^>]* value="([^"]*)"', answer.text)
         assert shown
         assert unescape(shown[1]) == fields[name]
 
 
-def test_a_form_that_is_typed_again_keeps_its_boxes_and_choices(bench: Bench) -> None:
-    html = post(bench, price="x", crossing="up", email_on="true", email="ann@example.org").text
+def test_what_is_wrong_with_an_address_is_said_beside_it(member: House) -> None:
+    for fields, place in (
+        ({"email": "ann@example.org"}, "email"),
+        ({"email_on": "true"}, "email"),
+        ({"webhook_on": "true", "webhook": "ftp://example.org"}, "webhook"),
+    ):
+        refused(post(member, **fields), fields, {place})
+    assert written(member) == []
+
+
+def test_a_form_that_is_typed_again_keeps_its_boxes_and_choices(member: House) -> None:
+    html = post(member, price="x", crossing="up", email_on="true", email="ann@example.org").text
     assert re.findall(r'name="(\w+)" type="checkbox" value="true" checked', html) == ["inbox_on", "email_on"]
     assert '<option value="up" selected>' in html
     assert "<option selected>AAPLUSD</option>" in html

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
-from typing import Any
+from pathlib import Path
+from typing import Any, Final
 
 import pytest
 from litestar.testing import TestClient
@@ -20,9 +21,18 @@ from exchange.analysis import (
     VolumeSpikes,
 )
 from exchange.packets import encode
-from gateway.alert_rules import RULES_MAX, AlertPorts, AlertService, MemoryAlertRules, RedisAlertRules, TooManyAlerts
+from gateway.alert_rules import (
+    RULES_MAX,
+    AlertPorts,
+    AlertService,
+    InboxOnly,
+    MemoryAlertRules,
+    RedisAlertRules,
+    TooManyAlerts,
+)
 from gateway.ports import NotTaken, UnknownOutcome, ViewsUnavailable
 from tests.gateway.adapters import ACCOUNT, LOCAL, Bench, Floor, FloorCommands, app_over, running
+from tests.gateway.let_in import House, house
 from tests.gateway.notified import NOW_MS, Venue, played, until
 
 API = "/api/native/alerts"
@@ -33,6 +43,14 @@ GOOD: dict[str, Any] = {"symbol": "AAPLUSD", "condition": CROSSES, "channels": [
 @pytest.fixture(scope="module")
 def bench(redis_url: str) -> Iterator[Bench]:
     with running(redis_url, "alerting") as started:
+        yield started
+
+
+@pytest.fixture
+def home(redis_url: str, venue: str, tmp_path: Path) -> Iterator[House]:
+    """An application of the test's own, with ann in it, who has the account that visitors share."""
+    with house(redis_url, venue, tmp_path) as started:
+        started.user("ann", account=ACCOUNT)
         yield started
 
 
@@ -48,8 +66,9 @@ def rule(name: str = "a", **fields: Any) -> SetAlert:
     return SetAlert(alert=name, **given)
 
 
-def test_alerts_are_set_replaced_shown_and_removed(fresh: Bench) -> None:
-    client = fresh.client
+def test_alerts_are_set_replaced_shown_and_removed(home: House) -> None:
+    client = home.client
+    client.headers.update(home.key("ann", "read", "trade"))
     assert client.get(API).json() == []
     second = {
         "condition": {"type": "OrderFills"},
@@ -80,6 +99,56 @@ def test_alerts_are_set_replaced_shown_and_removed(fresh: Bench) -> None:
         answer = client.delete(f"{API}/a")
         assert (answer.status_code, answer.json()) == (200, {"name": "a"})
     assert client.get(API).json() == [second_shown]
+
+
+SENT: Final[list[dict[str, Any]]] = [
+    {"channels": ["email"], "email": "ann@example.org"},
+    {"channels": ["webhook"], "webhook": "https://example.org/hook"},
+    {"channels": ["inbox", "email"], "email": "ann@example.org"},
+]
+"""What has an alert go out."""
+
+
+@pytest.mark.parametrize("sent", SENT)
+def test_only_whoever_is_known_has_alerts_go_out(home: House, sent: dict[str, Any]) -> None:
+    answer = home.client.put(f"{API}/out", json=GOOD | sent)
+    assert (answer.status_code, answer.json()) == (
+        403,
+        {
+            "error": "INBOX_ONLY",
+            "message": "Nothing was set: alerts go out by e-mail or webhook only for somebody who is signed in.",
+            "fields": {"channels": 'Write ["inbox"], or send an API key with X-Api-Key.'},
+        },
+    )
+    assert home.client.get(API).json() == []
+    for known in (home.session("ann"), home.key("ann", "trade")):
+        home.client.cookies.clear()
+        assert home.client.put(f"{API}/out", json=GOOD | sent, headers=known).status_code == 200
+    assert home.client.get(API).json()[0]["channels"] == sent["channels"]
+    assert home.client.put(f"{API}/out", json=GOOD).json()["channels"] == ["inbox"]  # a visitor may keep it in
+    assert home.client.delete(f"{API}/out").status_code == 200
+    assert home.client.get(API).json() == []
+
+
+def test_where_there_are_no_users_nobody_has_alerts_go_out(bench: Bench) -> None:
+    answer = bench.client.put(f"{API}/out", json=GOOD | SENT[0])
+    assert (answer.status_code, answer.json()["error"]) == (403, "INBOX_ONLY")
+    assert "no users" in answer.json()["fields"]["channels"]
+
+
+def test_the_service_itself_lets_nothing_out_whoever_calls_it() -> None:
+    async def scenario() -> None:
+        rules = MemoryAlertRules()
+        inside, outside = (AlertService(AlertPorts(rules, rules), ACCOUNT, sends=sends) for sends in (False, True))
+        out = rule(channels=["inbox", "webhook"], webhook="https://example.org/hook")
+        with pytest.raises(InboxOnly):
+            await inside.set(out)
+        assert rules.written == []
+        await outside.set(out)
+        await inside.remove(out.alert)
+        assert await inside.rules() == []
+
+    asyncio.run(scenario())
 
 
 @pytest.mark.parametrize(
@@ -197,7 +266,7 @@ def test_fields_that_do_not_exist_and_bodies_that_are_none_are_refused(bench: Be
 def test_an_account_has_a_bounded_number_of_alerts_and_may_still_replace_one() -> None:
     async def scenario() -> None:
         rules = MemoryAlertRules()
-        service = AlertService(AlertPorts(rules, rules), ACCOUNT)
+        service = AlertService(AlertPorts(rules, rules), ACCOUNT, sends=False)
         for number in range(RULES_MAX):
             await service.set(rule(f"n{number}"))
         with pytest.raises(TooManyAlerts, match="remove one first"):
@@ -267,7 +336,11 @@ def test_where_nobody_trades_nobody_sets_alerts(redis_url: str, venue: str) -> N
             started.client.put(f"{API}/a", json=GOOD),
             started.client.delete(f"{API}/a"),
         )
-        assert [(answer.status_code, answer.json()["error"]) for answer in answers] == [(404, "NO_ACCOUNT")] * 3
+        assert [(answer.status_code, answer.json()["error"]) for answer in answers] == [
+            (404, "NO_ACCOUNT"),
+            (401, "NOT_SIGNED_IN"),
+            (401, "NOT_SIGNED_IN"),
+        ]
 
 
 def test_rules_are_read_from_what_the_notifier_keeps_and_not_before_all_are_there(redis_url: str, venue: str) -> None:

@@ -20,6 +20,7 @@ from gateway.analytics_shown import (
     AnalysisShown,
     AverageShown,
     FollowedUp,
+    FundamentalsShown,
     InboxShown,
     IndicatorsShown,
     LateItemShown,
@@ -82,6 +83,11 @@ SHOWN: list[tuple[Message, Ask, Any]] = [
         facts.leader(),
         lambda views: views.analytics.leaders(10),
         [LeaderShown(**WINDOW, symbol=SYMBOL, profit=0.5, symbols=2)],
+    ),
+    (
+        facts.fundamentals(),
+        lambda views: views.analytics.fundamentals(),
+        {SYMBOL: FundamentalsShown(source="ingest", time_ms=START_MS, market_cap=3e12, pe_ratio=32.5)},
     ),
     (
         facts.summary(),

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
 from exchange.instruments import Instrument
-from gateway.demo import DemoAccount, endowment
+from gateway.demo import DemoAccount
+from gateway.endowment import endowment
+from gateway.tasks import stop
 from gateway.views import RedisViews
-from tests.gateway.adapters import ACCOUNT, Floor, FloorCommands
+from tests.gateway.adapters import ACCOUNT, Floor, FloorCommands, until
 from tests.gateway.projected import AAPL, COIN, NOW_MS
 
 NEW = Instrument(symbol="NEWEUR", base="NEW", quote="EUR", tick="0.1", lot="0.5", base_scale=1)
@@ -102,3 +104,28 @@ def test_nothing_is_sent_while_something_is_away(redis_url: str, venue: str, awa
 
     provided(floor, commands, scenario)
     assert commands.written == []
+
+
+def test_what_it_waits_for_is_logged_once(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+    monkeypatch.setattr("gateway.demo.CHECK_S", 0.001)
+    views = RedisViews("redis://127.0.0.1:1", "none")
+    demo = DemoAccount(cast(Any, None), views, ACCOUNT, lambda: NOW_MS)
+
+    async def scenario() -> None:
+        looks = 0
+
+        async def provide() -> None:
+            nonlocal looks
+            looks += 1
+            await views.instruments()
+
+        monkeypatch.setattr(demo, "provide", provide)
+        running = asyncio.create_task(demo.run())
+        async with asyncio.timeout(20):
+            await until(lambda: looks > 3)
+        await stop([running])
+        await views.close()
+
+    with caplog.at_level("INFO", "openbell"), caplog.at_level("INFO", "gateway"):
+        asyncio.run(scenario())
+    assert len([record for record in caplog.records if "the demo account waits" in record.message]) == 1

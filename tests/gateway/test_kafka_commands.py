@@ -11,13 +11,15 @@ from typing import Any
 
 import pytest
 import redis_server
-from support import StartStack
+from venue import Venue
 
 from exchange import topics
+from exchange.errors import InvalidPacket
 from exchange.messages import OpenAccount, shard_of
 from exchange.packets import decode_account_inbox
 from gateway.kafka_commands import KafkaCommands
 from gateway.ports import NotTaken, UnknownOutcome
+from openbell.stack import Stack
 from tests.gateway.adapters import until
 from wire.reader import Reader
 
@@ -63,24 +65,32 @@ def test_a_server_that_takes_connections_and_says_nothing_does_not_block_the_eve
 
 @pytest.mark.stack
 @pytest.mark.slow
-def test_commands_reach_a_real_broker_and_a_frozen_one_is_told_apart(start_stack: StartStack) -> None:
-    stack = start_stack(jobs=False)
-    servers, name = stack.bootstrap_servers, stack.settings.venue
+def test_commands_reach_a_real_broker_and_a_frozen_one_is_told_apart(bare_stack: Stack) -> None:
+    stack = bare_stack
+    servers, name = stack.bootstrap_servers, "commanded"
+    Venue(stack, name, "live")
 
     async def scenario(commands: KafkaCommands) -> None:
         await until(commands.available)
         await asyncio.gather(
             *(commands.write(OpenAccount(account=f"a{n}", request_id="r", created_ms=1)) for n in range(200))
         )
+        bad, good = (OpenAccount(account=name, request_id="r", created_ms=1) for name in ("", "good"))
+        told = await asyncio.gather(commands.write(bad), commands.write(good), return_exceptions=True)
+        assert [type(each) for each in told] == [InvalidPacket, type(None)]
         broker = stack.pid("kafka")
         os.kill(broker, signal.SIGSTOP)
         try:
             late = asyncio.create_task(commands.write(OpenAccount(account="late", request_id="r", created_ms=1)))
+            await until(lambda: commands._since is not None)
+            behind = asyncio.create_task(commands.write(OpenAccount(account="behind", request_id="r", created_ms=1)))
             await until(lambda: not commands.available())
             with pytest.raises(NotTaken):
                 await commands.write(OPEN)
             with pytest.raises(UnknownOutcome):
                 await late
+            with pytest.raises(NotTaken):  # it was never sent
+                await behind
         finally:
             os.kill(broker, signal.SIGCONT)
         await until(commands.available)
@@ -90,6 +100,8 @@ def test_commands_reach_a_real_broker_and_a_frozen_one_is_told_apart(start_stack
     with Reader(servers, name, [topics.ACCOUNT_INBOX]) as reader:
         records = list(reader.to_end())
     written = [(record.key, message) for record in records for message in decode_account_inbox(record.value)]
-    accounts = [message.account for _, message in written if message.account != "demo"]
-    assert sorted(set(accounts) - {"late"}) == sorted([*(f"a{n}" for n in range(200)), "ann"])
+    accounts = [message.account for _, message in written]
+    assert sorted(set(accounts) - {"late"}) == sorted([*(f"a{n}" for n in range(200)), "ann", "good"])
+    crowded = [record for record in records if b'"account":"a1' in record.value]
+    assert len(crowded) <= 2 * SHARDS, "what is asked at once goes in few records"
     assert all(key == shard_of(message.account, SHARDS) for key, message in written)

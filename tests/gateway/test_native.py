@@ -327,7 +327,7 @@ def test_without_views_there_are_none(redis_url: str, venue: str, path: str) -> 
 
 def test_a_server_without_a_demo_account_only_shows(redis_url: str, venue: str) -> None:
     with running(redis_url, venue, demo_account=None) as looking:
-        assert problem(looking.client.post(f"{API}/orders", json=GOOD))[:2] == (404, "NO_ACCOUNT")
+        assert problem(looking.client.post(f"{API}/orders", json=GOOD))[:2] == (401, "NOT_SIGNED_IN")
         assert looking.client.get(f"{API}/depth/AAPLUSD").status_code == 200
         assert looking.client.get("/market/AAPLUSD").status_code == 200
 

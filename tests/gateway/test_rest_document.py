@@ -26,6 +26,8 @@ SOURCES = (
     "bodies.py",
     "problems.py",
     "security.py",
+    "entry.py",
+    "own.py",
     "pages.py",
 )
 BODIES = {
@@ -56,7 +58,7 @@ def test_the_table_of_routes_is_that_of_the_application(bench: Bench) -> None:
     served = {
         f"{method} {route.path_format}"
         for route in bench.client.app.routes
-        if route.path_format.startswith("/api/")
+        if route.path_format.startswith("/api/native/")
         for method in getattr(route, "methods", ())
         if method != "OPTIONS"
     }

@@ -73,6 +73,14 @@ def test_other_hosts_are_refused(bench: Bench, host: str) -> None:
     assert {name: refused.headers[name] for name in HEADERS} == HEADERS
 
 
+@pytest.mark.parametrize("hosts", [("evil.example", "localhost"), ("localhost", "evil.example")])
+def test_a_request_that_names_two_hosts_is_refused_for_who_stands_between_may_take_the_other_one(
+    bench: Bench, hosts: tuple[str, str]
+) -> None:
+    refused = bench.client.get("/health", headers=[("host", host) for host in hosts])
+    assert (refused.status_code, refused.json()["error"]) == (400, "HOST_NOT_ALLOWED")
+
+
 def test_a_star_allows_all_hosts(redis_url: str, venue: str) -> None:
     with running(redis_url, venue, allowed_hosts=("*",)) as open_to_all:
         assert open_to_all.client.get("/health", headers={"host": "any.example"}).status_code == 200

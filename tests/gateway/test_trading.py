@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+import gc
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, get_args
 
 import pytest
 
-from exchange.messages import Deposit, PlaceOrder, RejectReason
+from exchange.messages import AccountCommand, Deposit, PlaceOrder, RejectReason
 from exchange.packets import decode_book_inbox
 from exchange.topics import BOOK_INBOX
+from gateway.gathering import Gathering
 from gateway.ports import Changed, NotTaken, UnknownOutcome, ViewsUnavailable
 from gateway.refusals import REFUSALS
 from gateway.shown import Answer
 from gateway.tasks import stop
 from gateway.tickets import FIELDS
-from gateway.trading import TradingService
+from gateway.trading import Exchange, TradingService
 from gateway.views import RedisViews
 from tests.gateway.adapters import ACCOUNT, Floor, FloorCommands, until
 from tests.gateway.projected import NOW_MS
@@ -37,7 +40,15 @@ class Desk:
         self.floor = Floor(url, name)
         self.commands = FloorCommands(self.floor)
         self.views = RedisViews(url, name, lambda: NOW_MS)
-        self.service = TradingService(self.commands, self.views, ACCOUNT, now_ms=lambda: NOW_MS, **options)
+        self.exchange = Exchange(self.commands, self.views, now_ms=lambda: NOW_MS, **options)
+        self.service = TradingService(self.exchange, ACCOUNT)
+
+    @contextmanager
+    def in_a_hurry(self) -> Iterator[None]:
+        """Have it wait for answers no longer than the market would need for them."""
+        usual, self.exchange._answer_s = self.exchange._answer_s, 0.05
+        yield
+        self.exchange._answer_s = usual
 
     def order(self, request_id: str = "r", **fields: Any) -> PlaceOrder:
         wanted = {"symbol": "AAPLUSD", "side": "buy", "price": 5_000, "quantity": 3}
@@ -46,7 +57,7 @@ class Desk:
 
 def at(desk: Desk, scenario: Callable[[], Awaitable[Any]]) -> Any:
     async def played() -> Any:
-        running = asyncio.create_task(desk.service.run())
+        running = asyncio.create_task(desk.exchange.run())
         try:
             async with asyncio.timeout(DEADLINE_S):
                 return await scenario()
@@ -90,8 +101,8 @@ def test_word_of_a_change_wakes_whoever_waits_at_once(
         await until(lambda: bool(desk.commands.written))
         desk.floor.projected.project()
         while not asked.done():
-            desk.service.hear(Changed(accounts=["other"]))
-            desk.service.hear(Changed(accounts=[ACCOUNT]))
+            desk.exchange.hear(Changed(accounts=["other"]))
+            desk.exchange.hear(Changed(accounts=[ACCOUNT]))
             await asyncio.sleep(0)
         return (await asked).outcome.state
 
@@ -99,11 +110,11 @@ def test_word_of_a_change_wakes_whoever_waits_at_once(
 
 
 def test_an_outcome_that_is_not_seen_is_unknown_and_asking_again_settles_it(redis_url: str, venue: str) -> None:
-    desk = Desk(redis_url, venue, answer_s=0.05)
+    desk = Desk(redis_url, venue)
 
     async def scenario() -> tuple[int, int]:
         desk.commands.shown = False
-        with pytest.raises(UnknownOutcome):
+        with desk.in_a_hurry(), pytest.raises(UnknownOutcome):
             await desk.service.place(desk.order())
         assert await desk.service.answer("r") is None
         desk.commands.shown = True
@@ -218,7 +229,7 @@ def test_a_repeat_that_overtakes_the_books_answer_waits_for_the_order(redis_url:
         catch_up = _with_the_book_behind(desk)
         asked = asyncio.create_task(desk.service.place(desk.order()))
         await until(lambda: bool(desk.commands.written))
-        await until(lambda: any(waiter.without_order for waiter in desk.service._waiting))
+        await until(lambda: any(waiter.without_order for waiter in desk.exchange._waiting))
         early = asked.done()
         catch_up()
         return early, await asked
@@ -230,7 +241,7 @@ def test_a_repeat_that_overtakes_the_books_answer_waits_for_the_order(redis_url:
 
 
 def test_a_repeat_of_an_order_that_no_view_has_is_answered_without_it(redis_url: str, venue: str) -> None:
-    desk = Desk(redis_url, venue, answer_s=0.2)
+    desk = Desk(redis_url, venue, answer_s=1.0)
 
     async def scenario() -> Answer:
         _with_the_book_behind(desk)
@@ -238,6 +249,35 @@ def test_a_repeat_of_an_order_that_no_view_has_is_answered_without_it(redis_url:
 
     answer = at(desk, scenario)
     assert (answer.refusal, answer.order, answer.outcome.state) == (None, None, "ACCEPTED")
+
+
+def test_a_log_that_confirms_nothing_keeps_nobody_waiting_longer_than_for_an_answer(
+    redis_url: str, venue: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    desk = Desk(redis_url, venue)
+
+    async def scenario() -> Answer:
+        thawed, write = asyncio.Event(), desk.commands.write
+
+        async def frozen(commands: Sequence[AccountCommand]) -> list[None]:
+            await thawed.wait()
+            for command in commands:
+                await write(command)
+            raise UnknownOutcome("what comes this late interests nobody")
+
+        with monkeypatch.context() as patched:
+            patched.setattr(desk.commands, "write", Gathering(frozen).ask)
+            with desk.in_a_hurry(), pytest.raises(UnknownOutcome, match="has not answered"):
+                await desk.service.place(desk.order())
+        thawed.set()
+        await until(lambda: bool(desk.commands.written))
+        return await desk.service.place(desk.order())
+
+    answer = at(desk, scenario)
+    assert (answer.outcome.state, answer.refusal) == ("ACCEPTED", None)
+    assert len(desk.commands.written) == 2
+    gc.collect()
+    assert caplog.records == []
 
 
 def test_those_who_wait_are_read_for_again_after_whatever_went_wrong(

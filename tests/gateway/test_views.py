@@ -3,10 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
+import time
+from pathlib import Path
+
+import pytest
+import redis
+import redis_server
 
 from gateway.keys import TOP_LEVELS
+from gateway.ports import ViewsUnavailable
 from gateway.shown import Depth, Market
-from gateway.views import RedisViews
+from gateway.views import TIMEOUT_S, RedisViews
 from tests.gateway.projected import NOW_MS, Projected, market
 
 DAY_MS = 86_400_000
@@ -62,3 +71,42 @@ def test_no_more_than_the_best_levels_are_ever_shown(redis_url: str, venue: str)
     depth = shown(projected)[1]
     assert len(depth.bids) == TOP_LEVELS
     assert depth.bids[0].price == f"{(TOP_LEVELS + 9) / 100:.2f}"
+
+
+def test_a_redis_that_says_nothing_is_waited_for_once_and_read_again_when_it_is_back(tmp_path: Path) -> None:
+    with redis_server.running(tmp_path) as url, redis.Redis.from_url(url) as client:
+        projected = market(url, "frozen")
+        projected.show()
+        process = client.info("server")["process_id"]
+
+        async def scenario() -> float:
+            views = RedisViews(url, "frozen", lambda: NOW_MS)
+            listed = await views.instruments()
+            os.kill(process, signal.SIGSTOP)
+            try:
+                with pytest.raises(ViewsUnavailable):
+                    await views.depth("AAPLUSD", 1)
+                begun = time.monotonic()
+                for _ in range(10):
+                    with pytest.raises(ViewsUnavailable):
+                        await views.answers("ann", ["one"])
+                    assert await views.instruments() == listed
+                took = time.monotonic() - begun
+            finally:
+                os.kill(process, signal.SIGCONT)
+            async with asyncio.timeout(20):
+                while not await _readable(views):  # noqa: ASYNC110  (what is waited for is not told by events)
+                    await asyncio.sleep(0.05)
+            await views.close()
+            return took
+
+        took = asyncio.run(scenario())
+    print(f"20 reads: {took:.3f} s")
+    assert took < 4 * TIMEOUT_S, "not each of them waited for Redis"
+
+
+async def _readable(views: RedisViews) -> bool:
+    try:
+        return await views.depth("AAPLUSD", 1) is not None
+    except ViewsUnavailable:
+        return False

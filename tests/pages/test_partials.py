@@ -257,7 +257,7 @@ RULES_SET = [
         for number, each in enumerate(CONDITIONS)
     ),
 ]
-ALERT_FORM: dict[str, Any] = {"done": ("", ""), "symbols": ["AAPLUSD", HOSTILE]}
+ALERT_FORM: dict[str, Any] = {"done": ("", ""), "symbols": ["AAPLUSD", HOSTILE], "sends": True}
 CASES: list[tuple[str, dict[str, Any], str]] = [
     ("status", {"freshness": Freshness(live=True, age_ms=1, reason="")}, "Live"),
     ("status", {"freshness": Freshness(live=False, age_ms=12_000, reason="Redis is gone")}, "Data is old: Redis is gone (for 12 seconds)"),
@@ -278,17 +278,17 @@ CASES: list[tuple[str, dict[str, Any], str]] = [
     ("ladder", {"depth": Depth(symbol="A", seq=0, time_ms=0, bids=[], asks=[])}, "No asks"),
     (
         "tape",
-        {"trades": [TradeShown(id="A-1", seq=1, time_ms=TIME_MS, price="12", quantity="3", taker_side="sell")]},
+        {"trades": [TradeShown(id="A-1", seq=1, time_ms=TIME_MS, price="12", quantity="3", taker_side="sell", taker_order=7)]},
         "2008-03-01 06:00:00",
     ),
     (
         "tape",
-        {"trades": [TradeShown(id="A-1", seq=1, time_ms=TIME_MS, price="12", quantity="3", taker_side="sell", auction=True)]},
+        {"trades": [TradeShown(id="A-1", seq=1, time_ms=TIME_MS, price="12", quantity="3", taker_side="sell", taker_order=7, auction=True)]},
         "Auction",
     ),
     (
         "tape",
-        {"trades": [TradeShown(id="A-1", seq=1, time_ms=TIME_MS, price="12", quantity="3", taker_side="sell", busted=True)]},
+        {"trades": [TradeShown(id="A-1", seq=1, time_ms=TIME_MS, price="12", quantity="3", taker_side="sell", taker_order=7, busted=True)]},
         "Undone",
     ),
     ("tape", {"trades": []}, "No trades yet"),
@@ -372,7 +372,9 @@ CASES: list[tuple[str, dict[str, Any], str]] = [
         {"form": AlertForm(name='"><script>', errors=dict.fromkeys((*ALERT_TYPED, "channels"), HOSTILE), notice=HOSTILE, tone="bad"), **ALERT_FORM},
         HOSTILE,
     ),
-    ("alert", {"form": AlertForm(), "done": ("dip is set.", "good"), "symbols": []}, "dip is set."),
+    ("alert", {"form": AlertForm(), **ALERT_FORM, "done": ("dip is set.", "good")}, "dip is set."),
+    ("alert", {"form": AlertForm(), **ALERT_FORM, "sends": False, "sign_in_way": "/sign-in"}, "everybody else shares this account. Sign in to have"),
+    ("alert", {"form": AlertForm(), **ALERT_FORM, "sends": False, "sign_in_way": None}, "has no users"),
 ]  # fmt: skip
 
 

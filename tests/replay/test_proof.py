@@ -51,5 +51,10 @@ def test_the_first_difference_is_named() -> None:
     assert not proof.holds
 
 
+def test_trades_that_have_not_come_are_told_from_wrong_ones() -> None:
+    proof = prove([bar(1)], candles({1: [5, 3, 9]}))
+    assert proof == Proof(1, 0, "X 1970-01-02: only 3 of 4 lots have traded")
+
+
 def test_bars_are_missing_until_their_volume_has_traded() -> None:
     assert missing([bar(1), bar(2), bar(3)], candles({1: [5, 3, 9, 7], 2: [5, 4, 9]})) == [bar(2), bar(3)]

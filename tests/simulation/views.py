@@ -63,6 +63,9 @@ class MemoryRedis:
     def _ltrim(self, key: str, start: bytes, end: bytes) -> None:
         self.keys[key] = self.keys[key][int(start) : int(end) + 1]
 
+    def _sadd(self, key: str, *members: bytes) -> None:
+        self.keys.setdefault(key, set()).update(members)
+
     def _zadd(self, key: str, *pairs: bytes) -> None:
         self.keys.setdefault(key, {}).update(
             (member, int(score)) for score, member in zip(pairs[::2], pairs[1::2], strict=True)
@@ -122,9 +125,14 @@ class MemoryStore(Store):
 
         Of several answers to one request, which say the same, the batches decide which stands: so its time and number are left out.
         So is the first version that a market counts in, which may be known from a trade before its snapshot is read, and the time of
-        its last change, which a snapshot brings only to a reader who lacks what stands before it.
+        its last change, which a snapshot brings only to a reader who lacks what stands before it. Left out are the steps of books, for they
+        lead from batch to batch, wherever those end.
         """
-        found = {name: dict(value) if isinstance(value, dict) else value for name, value in self._redis.keys.items()}
+        found = {
+            name: value.copy() if isinstance(value, dict | set) else value
+            for name, value in self._redis.keys.items()
+            if ":steps:" not in name
+        }
         position = found.pop(self.keys.of(GENERATION).position, {})
         for name, value in found.items():
             if ":request-ids:" in name:

@@ -21,13 +21,32 @@ def test_projector_and_gateway_are_told_where_the_others_are(tmp_path: Path) -> 
         tmp_path, venue="eu", account_shards="8", demo_account="ann", gateway_hosts="bell.example.org,bell"
     )
     projector, server, _ = gateway.prepare(given)
+    home = given.home
     venue = ["--bootstrap-servers", "127.0.0.1:20001", "--redis", "redis://127.0.0.1:20002/0", "--venue", "eu"]
     assert projector.command == [sys.executable, "-P", "-m", "gateway.projector", *venue]
     assert server.command == [
         *(sys.executable, "-P", "-m", "gateway.server", "--host", "127.0.0.1", "--port", "20003", *venue),
         *("--account-shards", "8", "--demo-account", "ann", "--span", "1d"),
         *("--allowed-host", "bell.example.org", "--allowed-host", "bell"),
+        *("--database", f"sqlite+aiosqlite:///{home / 'identity.db'}", "--secret-key-file", str(home / "secret.key")),
+        *(
+            "--sign-up",
+            "on",
+            "--sandbox",
+            "on",
+            "--limits",
+            "",
+            "--gateways",
+            "1",
+            "--log-format",
+            "text",
+            "--tls",
+            "off",
+        ),
+        *("--audit-folder", str(home / "audit"), "--access-log", "notable"),
+        *("--seed-port", str(given.seed_port), "--seed-account", "demo"),
     ]
+    assert (home / "secret.key").stat().st_mode & 0o077 == 0
 
 
 def test_a_page_may_be_for_looking_only(tmp_path: Path) -> None:

@@ -60,6 +60,12 @@ def test_a_wrong_value_is_refused_with_what_to_write(name: str, value: str, advi
     assert refusal.value.exit_code is ExitCode.USAGE
 
 
+@pytest.mark.parametrize("password", ["u:secret@db/openbell", "u:se/cret@db/openbell", "u@db/openbell?password=secret"])
+def test_a_database_s_password_is_not_taken_where_every_user_of_the_machine_can_see_it(password: str) -> None:
+    with pytest.raises(SettingError, match="its password not here but in PGPASSFILE"):
+        Settings.from_mapping({"OPENBELL_DATABASE": f"postgresql+psycopg://{password}"})
+
+
 def test_names_of_hosts_are_tidied() -> None:
     settings = Settings.from_mapping({"OPENBELL_GATEWAY_HOSTS": " Bell.example.org, 192.168.1.5 ,"})
     assert settings.gateway_hosts == "bell.example.org,192.168.1.5"

@@ -1,10 +1,15 @@
-"""Everything that can be wrong with a record, through real Kafka and Flink: a refusal or a dead letter, and nothing else."""
+"""Everything that can be wrong with a record, through real Kafka and Flink: a refusal or a dead letter, and nothing else.
+
+The tests share a venue; each has accounts or symbols of its own.
+"""
 
 from __future__ import annotations
 
+from functools import partial
+
 import pytest
 from kafka import KafkaProducer
-from venue import SHARDS, OpenVenue, Venue, now_ms
+from venue import SHARDS, Venue, now_ms
 
 from exchange import messages as m
 from exchange import topics
@@ -62,8 +67,8 @@ DEAD: dict[str, tuple[str, bytes | None, bytes | None]] = {
 }
 
 
-def test_every_bad_record_is_a_dead_letter_and_the_good_orders_around_it_trade(open_venue: OpenVenue):
-    venue = open_venue("live")
+def test_every_bad_record_is_a_dead_letter_and_the_good_orders_around_it_trade(shared_venue: Venue):
+    venue = shared_venue
     venue.list("AAPLUSD")
     venue.fund("alice", "bob", USD=10**9, AAPL=10**6)
     producer = KafkaProducer(bootstrap_servers=venue.servers, acks="all", max_request_size=2**21)
@@ -74,7 +79,7 @@ def test_every_bad_record_is_a_dead_letter_and_the_good_orders_around_it_trade(o
         stood[sent.topic, sent.partition, sent.offset] = what, value or b""
         venue.order("alice", f"after-{number}", "buy", 100, 1)
     producer.close()
-    trades = venue.wait_for(topics.TRADES, lambda found: len(found) == len(DEAD) and found)
+    trades = venue.wait_for(topics.TRADES, lambda found: _of(found, "AAPLUSD", len(DEAD)))
     assert [trade.seq for trade in trades] == list(range(1, len(DEAD) + 1))
     letters = venue.wait_for(topics.DEAD_LETTERS, lambda found: len(found) >= len(DEAD) and found)
     assert {(one.topic, one.partition, one.offset): one.raw for one in letters} == {
@@ -84,28 +89,30 @@ def test_every_bad_record_is_a_dead_letter_and_the_good_orders_around_it_trade(o
     assert [venue.jobs.status(name).restarts for name in ("accounts", "matching")] == [0, 0]
 
 
-def test_what_the_market_refuses_is_reported_with_its_reason(open_venue: OpenVenue):
-    venue = open_venue("live")
-    venue.list("AAPLUSD")
-    venue.fund("alice", USD=10_000)
-    venue.order("alice", "good", "buy", 100, 1)
-    venue.order("alice", "good", "buy", 100, 1, created_ms=now_ms())
-    venue.order("alice", "good", "buy", 100, 2)
-    venue.order("alice", "rich", "buy", 101, 100)
-    venue.order("alice", "short", "sell", 100, 1)
-    venue.order("alice", "where", "buy", 100, 1, symbol="NOWHERE")
-    venue.order("alice", "old", "buy", 100, 1, created_ms=now_ms() - 2 * 86_400_000)
-    venue.order("alice", "early", "buy", 100, 1, created_ms=now_ms() + 3_600_000)
-    venue.order("alice", "gtd", "buy", 100, 1, time_in_force="GTD")
-    venue.order("nobody", "who", "buy", 100, 1)
-    venue.send(m.CancelOrder(account="alice", request_id="cancel", created_ms=now_ms(), order_id=999))
+def test_what_the_market_refuses_is_reported_with_its_reason(shared_venue: Venue):
+    venue = shared_venue
+    venue.list("MSFTUSD")
+    venue.fund("carol", USD=10_000)
+    order = partial(venue.order, symbol="MSFTUSD")
+    order("carol", "good", "buy", 100, 1)
+    order("carol", "good", "buy", 100, 1, created_ms=now_ms())
+    order("carol", "good", "buy", 100, 2)
+    order("carol", "rich", "buy", 101, 100)
+    order("carol", "short", "sell", 100, 1)
+    order("carol", "where", "buy", 100, 1, symbol="NOWHERE")
+    order("carol", "old", "buy", 100, 1, created_ms=now_ms() - 2 * 86_400_000)
+    order("carol", "early", "buy", 100, 1, created_ms=now_ms() + 3_600_000)
+    order("carol", "gtd", "buy", 100, 1, time_in_force="GTD")
+    order("nobody", "who", "buy", 100, 1)
+    venue.send(m.CancelOrder(account="carol", request_id="cancel", created_ms=now_ms(), order_id=999))
     reasons = {
         "rich": "INSUFFICIENT_FUNDS", "short": "INSUFFICIENT_FUNDS", "where": "UNKNOWN_SYMBOL", "old": "STALE",
         "early": "CLOCK_AHEAD", "gtd": "INVALID_TIME_IN_FORCE", "who": "UNKNOWN_ACCOUNT", "cancel": "UNKNOWN_ORDER",
     }  # fmt: skip
     refused = (m.OrderRejected, m.RequestRejected)
 
-    def complete(found: list[m.OrderReport]) -> list[m.OrderReport]:
+    def complete(told: list[m.OrderReport]) -> list[m.OrderReport]:
+        found = [one for one in told if one.account in ("carol", "nobody")]
         ids = {one.request_id for one in found if isinstance(one, refused)}
         accepted = any(isinstance(one, m.OrderAccepted) for one in found)
         return found if accepted and ids >= {*reasons, "good"} else []
@@ -118,47 +125,58 @@ def test_what_the_market_refuses_is_reported_with_its_reason(open_venue: OpenVen
     assert [one.order_id for one in repeated] == [one.order_id for one in accepted]
 
 
-def test_a_broken_invariant_halts_its_own_key_only_until_it_is_resumed(open_venue: OpenVenue):
-    venue = open_venue("live")
-    venue.list("AAPLUSD", "IBMUSD")
-    venue.fund("alice", "bob", USD=10**9, AAPL=10**6, IBM=10**6)
-    venue.order("bob", "resting", "sell", 100, 5)
+def test_a_broken_invariant_halts_its_own_key_only_until_it_is_resumed(shared_venue: Venue):
+    venue = shared_venue
+    venue.list("TSLAUSD", "IBMUSD")
+    venue.fund("alice", "bob", USD=10**9, TSLA=10**6, IBM=10**6)
+    venue.order("bob", "resting", "sell", 100, 5, symbol="TSLAUSD")
     reports = venue.wait_for(
-        topics.ORDER_REPORTS, lambda found: [one for one in found if isinstance(one, m.OrderAccepted)]
+        topics.ORDER_REPORTS,
+        lambda found: [one for one in found if isinstance(one, m.OrderAccepted) and one.request_id == "resting"],
     )
     forged = m.EnterOrder(
-        source="15", seq=1, time_ms=0, account="alice", order_id=reports[0].order_id, symbol="AAPLUSD", side="buy", price=1,
+        source="15", seq=1, time_ms=0, account="alice", order_id=reports[0].order_id, symbol="TSLAUSD", side="buy", price=1,
         quantity=1,
     )  # fmt: skip
-    _write(venue, topics.BOOK_INBOX, SYMBOL, forged)
-    letters = venue.wait_for(topics.DEAD_LETTERS, lambda found: found)
+    _write(venue, topics.BOOK_INBOX, b"TSLAUSD", forged)
+    letters = venue.wait_for(
+        topics.DEAD_LETTERS, lambda found: [one for one in found if one.reason == "BROKEN_INVARIANT"]
+    )
     assert [(one.reason, one.raw) for one in letters] == [("BROKEN_INVARIANT", encode(forged))]
-    venue.order("alice", "halted", "buy", 100, 1)
+    venue.order("alice", "halted", "buy", 100, 1, symbol="TSLAUSD")
     venue.order("bob", "other", "sell", 100, 1, symbol="IBMUSD")
     venue.order("alice", "other", "buy", 100, 1, symbol="IBMUSD")
-    venue.wait_for(topics.TRADES, lambda found: [trade.symbol for trade in found] == ["IBMUSD"])
+    venue.wait_for(topics.TRADES, lambda found: _of(found, "IBMUSD", 1))
+    assert not [trade for trade in venue.messages(topics.TRADES) if trade.symbol == "TSLAUSD"]
     refused = venue.wait_for(
         topics.ORDER_REPORTS, lambda found: [one.reason for one in found if one.request_id == "halted"]
     )
     assert refused == ["HALTED"]
-    _write(venue, topics.BOOK_INBOX, SYMBOL, m.Resume(key="AAPLUSD"))
-    venue.order("alice", "resumed", "buy", 100, 1)
-    venue.wait_for(topics.TRADES, lambda found: "AAPLUSD" in [trade.symbol for trade in found])
+    _write(venue, topics.BOOK_INBOX, b"TSLAUSD", m.Resume(key="TSLAUSD"))
+    venue.order("alice", "resumed", "buy", 100, 1, symbol="TSLAUSD")
+    venue.wait_for(topics.TRADES, lambda found: _of(found, "TSLAUSD", 1))
     assert venue.jobs.status("matching").restarts == 0
 
 
-def test_an_idle_book_expires_an_order_in_time(open_venue: OpenVenue):
-    venue = open_venue("live")
-    venue.list("AAPLUSD")
-    venue.fund("alice", USD=10**9)
+def test_an_idle_book_expires_an_order_in_time(shared_venue: Venue):
+    venue = shared_venue
+    venue.list("INFYUSD")
+    venue.fund("dave", USD=10**9)
     expires_ms = now_ms() + 5_000
-    venue.order("alice", "gtd", "buy", 100, 1, time_in_force="GTD", expires_ms=expires_ms)
+    venue.order("dave", "gtd", "buy", 100, 1, time_in_force="GTD", expires_ms=expires_ms, symbol="INFYUSD")
     expired = venue.wait_for(
-        topics.ORDER_REPORTS, lambda found: [one for one in found if isinstance(one, m.OrderExpired)]
+        topics.ORDER_REPORTS,
+        lambda found: [one for one in found if isinstance(one, m.OrderExpired) and one.account == "dave"],
     )
     assert expires_ms <= expired[0].time_ms
-    balances = venue.messages(topics.ACCOUNT_UPDATES)
+    balances = [one for one in venue.messages(topics.ACCOUNT_UPDATES) if one.account == "dave"]
     assert (balances[-1].available, balances[-1].reserved) == (10**9, 0)
+
+
+def _of(trades: list[m.Trade], symbol: str, count: int) -> list[m.Trade]:
+    """Return a symbol's trades, if there are so many."""
+    found = [trade for trade in trades if trade.symbol == symbol]
+    return found if len(found) == count else []
 
 
 def _write(venue: Venue, topic: str, key: bytes, message: m.Message) -> None:

@@ -30,7 +30,9 @@ REPLAY = [
     "replay", "--as-fast-as-possible", "--check", "--json", "--symbols", ",".join(SYMBOLS), "--to", "2004-12-31",
 ]  # fmt: skip
 BEFORE = 20
-"""Trade records that are written before the fault, so that it falls into the middle."""
+"""Trade records that are written before each fault, so that it falls into the middle of a replay that goes on."""
+AGAIN_S = 120
+"""Time for a replay to go on after a fault."""
 
 
 def _kill_broker(venue: Venue) -> None:
@@ -58,7 +60,8 @@ def undisturbed() -> list[m.Trade]:
 def test_a_replay_survives(fault: str, open_venue: OpenVenue, undisturbed: list[m.Trade]):
     venue = open_venue("replay")
     replay = venue.openbell(*REPLAY)
-    venue.wait_for_more(topics.TRADES, BEFORE)
+    print(fault)
+    venue.wait_for_more(topics.TRADES, venue.count(topics.TRADES) + BEFORE, AGAIN_S)
     assert replay.poll() is None, "the fault falls into the middle of the replay"
     FAULTS[fault](venue)
     out, err = replay.communicate(timeout=300)

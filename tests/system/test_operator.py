@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 import pytest
-from venue import OpenVenue, Venue, now_ms
+from venue import Venue, now_ms
 
 from exchange import messages as m
 from exchange import topics
@@ -57,8 +57,8 @@ def balances(venue: Venue, account: str, wanted: dict[str, tuple[int, int]]) -> 
     venue.wait_for(topics.ACCOUNT_UPDATES, had)
 
 
-def test_listing_phases_fees_limits_switches_busts_and_delisting(open_venue: OpenVenue):
-    venue = open_venue("live")
+def test_listing_phases_fees_limits_switches_busts_and_delisting(shared_venue: Venue):
+    venue = shared_venue
 
     # Listing
     listed = read(venue, "market", "list", "AAPL", "MSFT")
@@ -182,9 +182,9 @@ def test_listing_phases_fees_limits_switches_busts_and_delisting(open_venue: Ope
     assert read(venue, "verify", "--quiesced")["ok"] is True
 
 
-def test_a_venue_whose_jobs_do_not_run_shows_nothing_in_time(open_venue: OpenVenue):
-    venue = open_venue("replay")
-    run(venue, "market", "list", "AAPL")
+def test_a_venue_whose_jobs_do_not_run_shows_nothing_in_time(shared_venue: Venue):
+    venue = shared_venue
+    run(venue, "market", "list", "INFY")
     venue.jobs.cancel("matching")
-    late = run(venue, "market", "halt", "AAPL", "--timeout", "2", code=1)
-    assert "the book of AAPL has not shown it within 2 s, though it is in the log and may still be done" in late
+    late = run(venue, "market", "halt", "INFY", "--timeout", "2", code=1)
+    assert "the book of INFY has not shown it within 2 s, though it is in the log and may still be done" in late

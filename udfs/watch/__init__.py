@@ -10,7 +10,7 @@ What a tick is worth is told by the book's snapshot, in another topic; trades of
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, TypeAlias, get_args
 
 import msgspec
 from msgspec.structs import replace
@@ -18,10 +18,13 @@ from msgspec.structs import replace
 from exchange import topics
 from exchange.analysis import (
     Candle,
+    EconomicIndicator,
+    Fundamentals,
     Indicators,
     LateData,
     NewsSentiment,
     OutsideBar,
+    OutsideQuote,
     SymbolSummary,
     WindowAverage,
     WindowProfit,
@@ -38,7 +41,9 @@ from udfs.watch.quotes import QuoteWatch
 from udfs.watch.trades import TradeWatch
 from udfs.watch.worth import Worth
 
-Input: TypeAlias = Trade | BookEvent | BookSnapshot | Bar | OutsideBar | NewsSentiment | Resume
+Kept: TypeAlias = OutsideQuote | Fundamentals | EconomicIndicator
+"""What is only kept in the log: nothing is computed of it."""
+Input: TypeAlias = Trade | BookEvent | BookSnapshot | Bar | OutsideBar | NewsSentiment | Kept | Resume
 
 GRACE_MS: Final = 1_000
 """How long after a span's end by the wall's clock it is told as closed, if no trade has closed it before."""
@@ -113,6 +118,7 @@ class Watcher:
             Bar: self._bar,
             OutsideBar: self._outside_bar,
             NewsSentiment: self._news,
+            **dict.fromkeys(get_args(Kept), _pass_over),
             BookSnapshot: self._snapshot,
             Resume: self._resume,
         }
@@ -387,6 +393,10 @@ def watch_host(lateness_ms: int, *, pace_ms: int = PACE_MS, closes: bool = True)
     return ClosingHost(
         lambda symbol, entries: Watcher(symbol, lateness_ms, entries, pace_ms=pace_ms, closes=closes), decode_input
     )
+
+
+def _pass_over(_: Kept, __: int) -> list[Refused]:
+    return []
 
 
 def _refused(reason: str | None, message: Any) -> list[Refused]:

@@ -1,0 +1,213 @@
+"""Chains events to entries of the audit log and sees to it that they reach the log.
+
+Theory of operation: an event becomes an entry of this process' chain, is written to its journal and waits in a queue; a thread of its own sends what waits,
+a record at a time, until the log has it. So nobody who signs in waits for Kafka. While the log is away entries are kept here and in the
+journal, up to `WAITING_MAX`; then, or when the journal cannot be written while the log is away, events are refused, and what they
+tell of is not done. A process that starts is a new source, and sends what ended ones have left in their journals.
+"""
+
+from __future__ import annotations
+
+import logging
+import secrets
+import threading
+from collections import deque
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Final, Protocol, Self
+
+import msgspec
+
+from exchange.audit_log import CLOSED, FIRST, OPENED, AuditEntry, chained
+from gateway.audit import TEXT_MAX, AuditEvent, AuditUnavailable
+from gateway.audit_journal import Journal, left_behind
+from wire.clock import wall_ms
+from wire.errors import WireError
+
+WAITING_MAX: Final = 20_000
+RECORD_MAX: Final = 200
+"""How many entries go in one record."""
+RETRY_S: Final = 1.0
+CLOSE_S: Final = 3.0
+"""How long the end of the process waits for the log."""
+
+_LOG = logging.getLogger(__name__)
+
+
+class Sink(Protocol):
+    """Where entries go. Its methods block, and are called by one thread."""
+
+    def write(self, entries: Sequence[AuditEntry]) -> None:
+        """Return when the log has entries of one source. Raises WireError."""
+
+    def close(self) -> None:
+        """Give the connection up."""
+
+
+class AuditLog:
+    """Implements `audit.Audit`. `folder` is where journals are; None: there are none, and a killed process loses what waits.
+
+    Use it as a context manager.
+    """
+
+    def __init__(
+        self,
+        sink: Sink,
+        folder: Path | None = None,
+        *,
+        now_ms: Callable[[], int] = wall_ms,
+        waiting_max: int = WAITING_MAX,
+        retry_s: float = RETRY_S,
+    ) -> None:
+        self.source = f"gateway-{secrets.token_hex(8)}"
+        self._sink = sink
+        self._folder = folder
+        self._now_ms = now_ms
+        self._refused = 0
+        self._waiting_max = waiting_max
+        self._retry_s = retry_s
+        self._journal = Journal(folder, self.source) if folder is not None else None
+        self._seq, self._last = 0, FIRST
+        self._queue: deque[AuditEntry] = deque()
+        self._changed = threading.Condition()
+        self._ending = False
+        self._away = self._journal_broken = False
+        self._thread = threading.Thread(target=self._run, name="audit-log", daemon=True)
+
+    def __enter__(self) -> Self:
+        self.note(AuditEvent(actor="", action=OPENED, subject=self.source))
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    @property
+    def refused(self) -> int:
+        """The number of events that could not be kept."""
+        return self._refused
+
+    @property
+    def waiting(self) -> int:
+        """The number of entries that have not reached the log yet."""
+        return len(self._queue)
+
+    def available(self) -> bool:
+        """Say whether an event would be kept now."""
+        return len(self._queue) < self._waiting_max and not (self._away and self._journal_broken)
+
+    def note(self, event: AuditEvent) -> None:
+        """Keep an event; see the port."""
+        with self._changed:
+            if len(self._queue) >= self._waiting_max:
+                self._refuse(event, "too many entries wait for Kafka")
+            entry = self._entry(event)
+            if self._journal is not None:
+                try:
+                    self._journal.append(entry)
+                    self._journal_broken = False
+                except OSError as error:
+                    self._journal_broken = True
+                    if self._away:
+                        self._refuse(event, f"neither Kafka nor the journal takes it: {error}")
+                    _LOG.error("the audit journal cannot be written: %s", error)
+            self._seq, self._last = entry.seq, entry.hash
+            self._queue.append(entry)
+            self._changed.notify_all()
+
+    def close(self) -> None:
+        """Close the chain, and wait `CLOSE_S` at most until the log has it; what it has not by then is left in the journal."""
+        try:
+            self.note(AuditEvent(actor="", action=CLOSED, subject=self.source))
+        except AuditUnavailable as error:
+            _LOG.warning("the audit log is not closed in good order: %s", error)
+        with self._changed:
+            self._ending = True
+            self._changed.notify_all()
+        self._thread.join(CLOSE_S)
+        if self._queue:
+            kept = "kept in the journal" if self._journal is not None else "lost"
+            _LOG.error("%s entries of the audit log have not reached Kafka and are %s", len(self._queue), kept)
+        if self._journal is not None:
+            self._journal.close(keep=bool(self._queue))
+
+    def _entry(self, event: AuditEvent) -> AuditEntry:
+        entry = AuditEntry(
+            source=self.source,
+            seq=self._seq + 1,
+            time_ms=self._now_ms(),
+            actor=_clean(event.actor),
+            action=event.action,
+            subject=_clean(event.subject),
+            outcome=event.outcome,
+            address=_clean(event.address),
+            request_id=_clean(event.request_id),
+            details={name: _clean(text) for name, text in event.details.items()},
+            previous=self._last,
+            hash=FIRST,
+        )
+        return chained(entry)
+
+    def _refuse(self, event: AuditEvent, why: str) -> None:
+        self._refused += 1
+        _LOG.error("an event of safety is refused, action=%s: %s", event.action, why)
+        raise AuditUnavailable("this cannot be written to the audit log now, so it was not done: try again later")
+
+    # The thread that sends
+
+    def _run(self) -> None:
+        while self._folder is not None and not self._attempt(self._send_left):
+            if self._pause():
+                break
+        while True:
+            with self._changed:
+                self._changed.wait_for(lambda: self._queue or self._ending)
+                waiting = list(self._queue)[:RECORD_MAX]
+                if not waiting:  # and it is ending
+                    break
+            if self._attempt(self._sink.write, waiting):
+                with self._changed:
+                    for _ in waiting:
+                        self._queue.popleft()
+                    if not self._queue and self._journal is not None:
+                        self._journal.settled()
+            elif self._pause():
+                break
+        self._sink.close()
+
+    def _attempt(self, call: Callable[..., None], *args: object) -> bool:
+        """Try to send; say whether it went, and tell the log when that changes."""
+        try:
+            call(*args)
+        except WireError as error:
+            if not self._away:
+                _LOG.warning("the audit log cannot be written, its entries wait: %s", error)
+            self._away = True
+        else:
+            if self._away:
+                _LOG.info("the audit log is written again")
+            self._away = False
+        return not self._away
+
+    def _pause(self) -> bool:
+        """Wait before another attempt; say whether it is time to end instead."""
+        with self._changed:
+            return self._changed.wait_for(lambda: self._ending, self._retry_s)
+
+    def _send_left(self) -> None:
+        assert self._folder is not None
+        for left in left_behind(self._folder):
+            try:
+                entries = left.entries
+            except (OSError, msgspec.MsgspecError) as error:
+                _LOG.error("the audit journal %s cannot be read and stays where it is: %s", left.path.name, error)
+                continue
+            for begin in range(0, len(entries), RECORD_MAX):
+                self._sink.write(entries[begin : begin + RECORD_MAX])
+            left.delete()
+            _LOG.warning("%s entries of the audit log that another process had left were sent", len(entries))
+
+
+def _clean(text: str) -> str:
+    """Return a text of bounded length that is sure to be encoded and decoded to itself."""
+    return text[:TEXT_MAX].encode(errors="replace").decode()

@@ -1,0 +1,160 @@
+"""Charges requests to who makes them, before anything is done for them.
+
+A route says what it weighs by `opt={"weight": ...}`: a whole number (1 unless it says so; 0: it is not counted) or a function of the query's
+parameters, and by `opt={"orders": ...}` how many orders it places; one that knows only later how many, or for whom, charges them itself
+with `charge_orders`. What no route takes weighs 1: an application has `charge_unrouted` among its `after_exception`, and answers by `unless_refused`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, Final
+
+from litestar import Request, Response
+from litestar.connection import ASGIConnection
+from litestar.enums import ScopeType
+from litestar.exceptions import WebSocketException
+from litestar.handlers import BaseRouteHandler
+from litestar.types import ASGIApp, Message, Receive, Scope, Send
+
+from gateway.binance.errors import PREFIX as BINANCE
+from gateway.binance.errors import BinanceError, Handler, too_many_orders, too_much_weight
+from gateway.identity.principal import Principal
+from gateway.limiting.address import client_address
+from gateway.limiting.claims import order_claims, request_claims, socket_claims
+from gateway.limiting.settings import DAY_S, MINUTE_S
+from gateway.limits import Claim
+from gateway.problems import Problem
+from gateway.services import Services
+
+USED: Final = "openbell_used"
+"""Where a connection's state has the headers that tell what has been used."""
+TRY_LATER: Final = 1013
+_REFUSED: Final = "openbell_refused"
+"""Where a connection's state has what a request that no route takes is refused with."""
+_UNITS: Final = ((DAY_S, "day"), (60 * MINUTE_S, "hour"), (MINUTE_S, "minute"), (1, "second"))
+_OF_ORDERS: Final = ("orders", "orders-day")
+_HEADERS: Final = {"weight": b"x-mbx-used-weight-1m", "orders": b"x-mbx-order-count-10s", "orders-day": b"x-mbx-order-count-1d"}  # fmt: skip
+_Connection = ASGIConnection[Any, Any, Any, Any]
+
+
+class Charging:
+    """Guards that charge. `who` says who asks, once that is known to be so."""
+
+    def __init__(self, services: Services, who: Callable[[Scope], Awaitable[Principal]]) -> None:
+        self._services = services
+        self._who = who
+
+    async def guard(self, connection: _Connection, handler: BaseRouteHandler) -> None:
+        """Charge a request or a websocket to its address, or raise what it is refused with; stands before all other guards."""
+        services = self._services
+        if services.limits is None:
+            return
+        address = client_address(connection.scope, services.settings.trusted_proxies)
+        if connection.scope["type"] == ScopeType.WEBSOCKET:
+            verdict = await services.limits.take(socket_claims(services.settings.limits, address))
+            if not verdict.granted:
+                services.metrics.limits_refused.labels("sockets").inc()
+                raise WebSocketException(detail="too many connections: try again later", code=TRY_LATER)
+            return
+        weight = weight_of(handler.opt.get("weight", 1), connection)
+        if weight:
+            await _charge(services, connection.scope, request_claims(services.settings.limits, address, weight))
+
+    async def guard_orders(self, connection: _Connection, handler: BaseRouteHandler) -> None:
+        """Charge the orders that a route places to the account of who asks; stands behind the guard that knows who does."""
+        orders = handler.opt.get("orders", 0)
+        if orders and self._services.limits is not None:
+            account = (await self._who(connection.scope)).account
+            if account is not None:
+                await charge_orders(self._services, connection.scope, account, orders)
+
+    async def charge_unrouted(self, _: Exception, scope: Scope) -> None:
+        """Charge a request that no route takes to its address; stands in `after_exception`, so what routes take never waits for it.
+
+        What it is refused with is not raised, which nothing would handle there, but is for `unless_refused` to answer.
+        """
+        services = self._services
+        if services.limits is None or scope["type"] != ScopeType.HTTP or "route_handler" in scope:
+            return
+        claims = request_claims(services.settings.limits, client_address(scope, services.settings.trusted_proxies), 1)
+        try:
+            await _charge(services, scope, claims)
+        except (BinanceError, Problem) as refused:
+            scope["state"][_REFUSED] = refused
+
+
+def unless_refused(handler: Handler) -> Handler:
+    """Return what handles exceptions as `handler` does, and answers what `Charging.charge_unrouted` has refused with the refusal."""
+
+    def handle(request: Request[Any, Any, Any], error: Exception) -> Response[Any]:
+        return handler(request, request.scope["state"].get(_REFUSED, error))
+
+    return handle
+
+
+async def charge_orders(services: Services, scope: Any, account: str, orders: int = 1) -> None:
+    """Charge new orders to their account. Raises what the request is refused with."""
+    if services.limits is not None and orders:
+        await _charge(services, scope, order_claims(services.settings.limits, account, orders))
+
+
+async def _charge(services: Services, scope: Any, claims: list[Claim]) -> None:
+    assert services.limits is not None
+    verdict = await services.limits.take(claims)
+    used: dict[bytes, bytes] = scope.setdefault("state", {}).setdefault(USED, {})
+    for claim, count in zip(claims, verdict.used, strict=True):
+        header = _HEADERS.get(_kind(claim))
+        if header is not None:
+            used[header] = str(count).encode()
+    if not verdict.granted:
+        full = [claim for claim, count in zip(claims, verdict.used, strict=True) if count + claim.amount > claim.limit]
+        claim = full[0] if full else claims[0]  # none: a process that counts by itself has given out its share
+        services.metrics.limits_refused.labels(_kind(claim)).inc()
+        raise refusal(claim, max(1, verdict.retry_after_s), scope["path"])
+
+
+def refusal(claim: Claim, retry_s: int, path: str = "") -> Exception:
+    """Return what a request to a path is refused with: in Binance's form where that is spoken, else ours."""
+    of_orders = _kind(claim) in _OF_ORDERS
+    length_s, unit = next(each for each in _UNITS if claim.window_s % each[0] == 0)
+    number = claim.window_s // length_s
+    if path == BINANCE or path.startswith(f"{BINANCE}/"):
+        return (too_many_orders if of_orders else too_much_weight)(claim.limit, f"{number} {unit.upper()}", retry_s)
+    code, what = ("TOO_MANY_ORDERS", "orders") if of_orders else ("TOO_MANY_REQUESTS", "requests")
+    interval = f"{number} {unit}s" if number > 1 else f"one {unit}"
+    sentence = f"Too many {what}: at most {claim.limit} are taken in {interval}. Try again in {retry_s} s."
+    return Problem(429, code, sentence, headers={"Retry-After": str(retry_s)})
+
+
+class UsedShown:
+    """Wraps an application and tells clients of the Binance-shaped API what they have used."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Any, receive: Receive, send: Send) -> None:
+        """Pass a request on, and mark its answer."""
+        if scope["type"] != "http" or not scope["path"].startswith(f"{BINANCE}/"):
+            await self._app(scope, receive, send)
+            return
+        state = scope.setdefault("state", {})
+
+        async def send_marked(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                message["headers"] = [*message.get("headers", ()), *state.get(USED, {}).items()]
+            await send(message)
+
+        await self._app(scope, receive, send_marked)
+
+
+def weight_of(weight: Any, connection: _Connection) -> int:
+    """Return what a request weighs by its route's `opt`."""
+    if not callable(weight):
+        return int(weight)
+    parameters: Mapping[str, str] = connection.query_params
+    return int(weight(parameters))
+
+
+def _kind(claim: Claim) -> str:
+    return claim.bucket.partition(":")[0]
