@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from decimal import Decimal
+from functools import lru_cache
 
 from exchange.errors import InvalidAmount
 
@@ -59,13 +60,19 @@ def from_units(units: int, step: str) -> str:
     >>> from_units(10125, "0.01")
     '101.25'
     """
-    size = Decimal(step)
-    exponent = size.as_tuple().exponent
-    decimals = max(0, -exponent) if isinstance(exponent, int) else 0
-    coefficient = int(size.scaleb(decimals))
+    coefficient, decimals = _size(step)
     digits = f"{abs(units) * coefficient:0{decimals + 1}d}"
     whole, fraction = (digits[:-decimals], digits[-decimals:]) if decimals else (digits, "")
     return f"{'-' if units < 0 else ''}{whole}{'.' + fraction if fraction else ''}"
+
+
+@lru_cache(maxsize=4_096)
+def _size(step: str) -> tuple[int, int]:
+    """Return a step as a whole number and how many decimals it has: there are few steps, and they are written with every price."""
+    size = Decimal(step)
+    exponent = size.as_tuple().exponent
+    decimals = max(0, -exponent) if isinstance(exponent, int) else 0
+    return int(size.scaleb(decimals)), decimals
 
 
 def minor_step(scale: int) -> str:
