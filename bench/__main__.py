@@ -12,6 +12,7 @@ from typing import Any
 from bench import (
     core,
     engine,
+    gateway,
     indicator_latency,
     indicators,
     latency,
@@ -142,6 +143,10 @@ def _freshness(_: None, __: int) -> Iterator[Row]:
             yield _hop("200 trades/s", hop)
 
 
+def _gateway(_: None, repeat: int) -> Iterator[Row]:
+    yield from gateway.measure(repeat)
+
+
 def _hop(what: str, hop: latency.Latency) -> Row:
     return {"what": f"{what}: {hop.hop}", "p50": hop.p50, "p95": hop.p95, "p99": hop.p99, "unit": "ms"}
 
@@ -157,10 +162,11 @@ BENCHES: dict[str, Callable[[Any, int], Iterator[Row]]] = {
     "indicators": _indicators,
     "windows": _windows,
     "freshness": _freshness,
+    "gateway": _gateway,
 }
-ALONE = {"core", "engine", "state", "live", "indicators", "windows", "freshness"}
+ALONE = {"core", "engine", "state", "live", "indicators", "windows", "freshness", "gateway"}
 """Those that do not share the stack of the others: `core` and `engine` need none, `state`, `indicators` and `windows` one of their own,
-`live` and `freshness` a whole one with its page."""
+`live`, `freshness` and `gateway` a whole one with its page."""
 
 if __name__ == "__main__":
     main()

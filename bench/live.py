@@ -16,6 +16,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import fields
 from itertools import pairwise
 from typing import Any
 from urllib.request import urlopen
@@ -39,6 +40,7 @@ from exchange.packets import (
     decode_trades,
 )
 from gateway.keys import Keys, MarketRow
+from gateway.limiting.settings import LimitSettings
 from openbell.stack import Stack
 from openbell.supervise.processes import wait_until
 from wire.reader import Reader
@@ -46,6 +48,8 @@ from wire.writer import PacketWriter
 
 SYMBOL = flow.SYMBOLS[0]
 CONNECTIONS = 32
+LIMITS = ",".join(f"{limit.name}=1000000000" for limit in fields(LimitSettings))
+"""None that would be reached."""
 WARM_UP_S = 40
 HOPS = (
     "REST to account-inbox",
@@ -80,7 +84,7 @@ OBSERVE = """() => {
 @contextmanager
 def market(**settings: Any) -> Iterator[Stack]:
     """Start a whole stack with a live venue, one symbol listed and the demo account funded; keywords are fields of `Settings`."""
-    with started(jobs=True, venue="bench", clock="live", **settings) as stack:
+    with started(jobs=True, venue="bench", clock="live", limits=LIMITS, **settings) as stack:
         listed = flow.instrument(SYMBOL)
         with PacketWriter(stack.bootstrap_servers, stack.venue) as writer:
             writer.send(topics.BOOK_INBOX, SYMBOL, [m.ListInstrument(key=SYMBOL, instrument=listed)])
