@@ -21,6 +21,7 @@ from flink_jobs.machine_function import ClosingFunction
 from flink_jobs.model_folder import ModelFolder
 from udfs.ranking import ranking_host
 from udfs.signaller import Predict, SeriesKey, signaller_host
+from wire.security import process_security
 
 NAME = "signals"
 MODEL = "direction"
@@ -73,8 +74,9 @@ def run(venue: Venue) -> None:
     summaries = read_keyed(tables, servers, names(*RANKING.inputs), f"{group}-ranking", key=MARKET_KEY)
     facts = read_keyed(tables, servers, names(*alert_stream.INPUTS), f"{group}-alerts")
     commands = read_rows(tables, servers, names(topics.ALERT_RULES), f"{group}-rules")
+    log = alert_stream.command_log(venue, process_security())
     rows = SIGNALLING.build(told, venue).union(
-        RANKING.build(summaries, venue), alert_stream.build(facts, commands, venue)
+        RANKING.build(summaries, venue), alert_stream.build(facts, commands, venue, log)
     )
     write(tables, servers, names(*OUTPUTS), rows)
     env.execute(f"{NAME}-{venue.name}")

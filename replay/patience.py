@@ -13,7 +13,7 @@ from typing import Final, TypeVar
 
 from replay.flow import STALL_S
 from replay.pace import Stop
-from wire.errors import NotReachableError
+from wire.errors import NoTopicError, NotReachableError
 from wire.probe import listens
 
 ASK_EVERY_S: Final = 0.5
@@ -29,23 +29,26 @@ def patiently(bootstrap_servers: str, read: Callable[[], T], stop: Stop | None =
     Beginning and end of a wait are told to the log.
 
     Raises:
-        NotReachableError: if the broker does not answer for `wait_s`.
+        NotReachableError: if a try fails `wait_s` or longer after the first that failed.
+        NoTopicError: at once, if it answers that a topic does not exist.
     """
-    begun = time.monotonic()
-    told = False
+    failed_s: float | None = None
     while True:
         try:
             found = _read(bootstrap_servers, read)
+        except NoTopicError:
+            raise
         except NotReachableError as error:
-            if time.monotonic() - begun >= wait_s or (stop is not None and stop.asked):
+            now_s, is_first = time.monotonic(), failed_s is None
+            failed_s = now_s if failed_s is None else failed_s
+            if now_s - failed_s >= wait_s or (stop is not None and stop.asked):
                 raise
-            if not told:
+            if is_first:
                 _LOG.warning("%s; it is asked again for up to %.0f s", error, wait_s)
-                told = True
             time.sleep(ASK_EVERY_S)
         else:
-            if told:
-                _LOG.warning("the broker answers again after %.0f s; going on", time.monotonic() - begun)
+            if failed_s is not None:
+                _LOG.warning("the broker answers again after %.0f s; going on", time.monotonic() - failed_s)
             return found
 
 

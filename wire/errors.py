@@ -6,7 +6,11 @@ class WireError(Exception):
 
 
 class NotReachableError(WireError):
-    """The broker does not answer, or the venue has no such topic."""
+    """The broker does not answer, or what is asked of it is not there."""
+
+
+class NoTopicError(NotReachableError):
+    """The broker answers, and has no such topic: waiting does not help."""
 
 
 class DeliveryError(WireError):

@@ -19,8 +19,8 @@ from exchange.channel import Inbound
 from exchange.host import Record
 from exchange.messages import Bar, BookEvent, BookSnapshot, OrderDelta, Trade
 from exchange.topics import topic_name
-from wire.errors import NotReachableError, WireError
-from wire.security import client_options
+from wire.errors import NoTopicError, NotReachableError, WireError
+from wire.security import KafkaSecurity, process_security
 
 Offsets: TypeAlias = dict[tuple[str, int], int]
 """The next offset to read, by full topic name and partition."""
@@ -40,10 +40,11 @@ class Reader:
     `venue` None: the topics are nobody's, such as those of other systems, and named in full.
 
     `start` says where to begin; a partition that it does not name is read from its beginning. `offsets` moves on with what
-    has been handed out. Use it as a context manager.
+    has been handed out. `security` says how the brokers are reached; None: as this process' environment says. Use it as a context manager.
 
     Raises:
-        NotReachableError: if no broker answers, or a topic does not exist.
+        NotReachableError: if no broker answers.
+        NoTopicError: if a topic does not exist.
     """
 
     def __init__(
@@ -52,8 +53,9 @@ class Reader:
         venue: str | None,
         topics: Sequence[str],
         start: Mapping[tuple[str, int], int] | None = None,
+        security: KafkaSecurity | None = None,
     ) -> None:
-        self._consumer = _connect(bootstrap_servers)
+        self._consumer = _connect(bootstrap_servers, security or process_security())
         try:
             names = topics if venue is None else [topic_name(venue, topic) for topic in topics]
             partitions = self._partitions(names, bootstrap_servers)
@@ -95,7 +97,8 @@ class Reader:
         """Yield the records up to some ends, in order within a partition. What came in behind an end is left for the next read.
 
         Raises:
-            WireError: if nothing comes for `STALL_S` although the ends are not reached.
+            NotReachableError: if nothing comes for `STALL_S` although the ends are not reached.
+            WireError: as `poll`.
         """
         total = sum(max(0, end - self.offsets[name]) for name, end in ends.items())
         heard = time.monotonic()
@@ -111,7 +114,9 @@ class Reader:
             if progress:
                 progress(done, total)
             if time.monotonic() - heard > STALL_S:
-                raise WireError(f"Kafka sent nothing for {STALL_S:.0f} s, {total - done} records before the end")
+                raise NotReachableError(
+                    f"Kafka sent nothing for {STALL_S:.0f} s, {total - done} records before the end"
+                )
         for name, end in ends.items():
             if self.offsets[name] > end:
                 self.seek(name, end)
@@ -165,7 +170,7 @@ class Reader:
         found = []
         for name in names:
             if name not in there:
-                raise NotReachableError(f"Kafka at {bootstrap_servers} has no topic {name}")
+                raise NoTopicError(f"Kafka at {bootstrap_servers} has no topic {name}")
             found += [TopicPartition(name, number) for number in sorted(self._consumer.partitions_for_topic(name))]
         return found
 
@@ -189,7 +194,7 @@ def _channel(message: Any) -> str:
     return f"{source} {message.symbol}" if isinstance(message, Bar) else source
 
 
-def _connect(bootstrap_servers: str) -> Any:
+def _connect(bootstrap_servers: str, security: KafkaSecurity) -> Any:
     try:
         consumer = KafkaConsumer(
             bootstrap_servers=bootstrap_servers,
@@ -200,7 +205,7 @@ def _connect(bootstrap_servers: str) -> Any:
             bootstrap_timeout_ms=CONNECT_MS,
             max_partition_fetch_bytes=4_194_304,
             fetch_max_wait_ms=100,
-            **client_options(),
+            **security.options(),
             check_crcs=False,  # in Python, it would take most of the time; the broker has checked them
         )
         consumer.bootstrap(timeout_ms=CONNECT_MS)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from itertools import count
 from pathlib import Path
 from queue import Queue
@@ -22,6 +23,7 @@ from pyflink.table import StreamTableEnvironment
 from exchange import analysis as a
 from exchange import messages as m
 from exchange import topics
+from exchange.host import Record
 from exchange.packets import decode_alerts, decode_dead_letters, encode
 from flink_jobs import alert_stream
 from flink_jobs.job import Venue
@@ -39,7 +41,7 @@ ANN = m.shard_of("ann", VENUE.shards)
 class Running:
     """The operator in a job that reads files as they come up in two folders."""
 
-    def __init__(self, folder: Path, restore: str | None, parallelism: int) -> None:
+    def __init__(self, folder: Path, restore: str | None, parallelism: int, log: list[Record]) -> None:
         env, tables = environments("test")
         settings = Configuration()
         if restore is not None:
@@ -52,7 +54,7 @@ class Running:
         self._parallelism = parallelism
         self._stopped = False
         facts = keyed(self._source(tables, "facts"))
-        rows = alert_stream.build(facts, self._source(tables, "commands"), VENUE)
+        rows = alert_stream.build(facts, self._source(tables, "commands"), VENUE, partial(behind, log))
         collected = CloseableIterator(rows._j_data_stream.collectAsync(), OUTPUT)
         self._client = env.execute_async("test")._j_job_client
         self._rows: Queue[tuple[str, str, str] | Exception] = Queue()
@@ -76,17 +78,21 @@ class Running:
             self._rows.put(error)
 
     def take(self, topic: str, key: str, *packets: Any) -> list[Any]:
-        """Let the operator take in records of a key, and return what it has said when it has taken them all: alerts, dead letters.
+        """Let the operator take in packets of a key, and return what it has said when it has taken them all: alerts, dead letters."""
+        return self.take_records([recorded(topic, key, packet) for packet in packets])
+
+    def take_records(self, records: list[Record]) -> list[Any]:
+        """Let the operator take in records of one topic and key.
 
         Behind them comes what is no packet, whose dead letter tells that they have been taken in; of commands each subtask tells.
         """
+        topic, key = records[0].topic.removeprefix("test."), records[0].key
         name = "commands" if topic == topics.ALERT_RULES else "facts"
-        texts = []
-        for packet in (*packets, MARK):
-            offset = next(OFFSETS)
-            value = packet if isinstance(packet, bytes) else encode(packet)
-            texts.append(f"test.{topic} 0 {offset} {1_000 + offset} {value.decode('latin-1')}")
-        written = self._folder / f"{offset}.json"
+        texts = [
+            f"{each.topic} {each.partition} {each.offset} {each.time_ms} {each.value.decode('latin-1')}"
+            for each in (*records, recorded(topic, key, MARK))
+        ]
+        written = self._folder / f"{next(OFFSETS)}.json"
         written.write_text("".join(json.dumps({"k": key, "v": text}) + "\n" for text in texts))
         written.rename(self._folder / name / written.name)
         said, marks = [], self._parallelism if name == "commands" else 1
@@ -124,9 +130,23 @@ class Running:
         self._collecting.join(DEADLINE_S)
 
 
+def recorded(topic: str, key: str, packet: Any) -> Record:
+    """Return a record of a packet, written to its topic now."""
+    offset = next(OFFSETS)
+    value = packet if isinstance(packet, bytes) else encode(packet)
+    return Record(f"test.{topic}", 0, offset, 1_000 + offset, key, value)
+
+
+def behind(log: list[Record], offsets: Mapping[int, int]) -> list[Record]:
+    """Return what the log of commands has behind some offsets."""
+    return [record for record in log if record.offset >= offsets.get(record.partition, 0)]
+
+
 @contextmanager
-def running(folder: Path, restore: str | None = None, parallelism: int = 1) -> Iterator[Running]:
-    job = Running(folder, restore, parallelism)
+def running(
+    folder: Path, restore: str | None = None, parallelism: int = 1, log: Sequence[Record] = ()
+) -> Iterator[Running]:
+    job = Running(folder, restore, parallelism, list(log))
     try:
         yield job
     finally:
@@ -207,3 +227,28 @@ def test_alerts_and_what_was_last_seen_survive_a_savepoint_and_a_restore_at_anot
         assert [alert.event for alert in told] == ["filled AAPLUSD 2 17"], "what has been told is not told again"
         assert job.command(a.RemoveAlert(account="ann", alert="fills"), rule(a.OrderFills(), "newer")) == []
         assert [alert.alert for alert in job.take(topics.ORDER_REPORTS, ANN, fill(3))] == ["newer"]
+
+
+def test_facts_that_are_taken_in_again_before_their_commands_set_off_what_was_asked_for(tmp_path: Path) -> None:
+    with running(tmp_path / "before") as job:
+        assert job.command(either(190.0, "stored"), either(191.0, "changed"), either(192.0, "removed")) == []
+        assert job.take(topics.INDICATORS, "AAPLUSD", price(189.0, 1)) == []
+        savepoint = job.stop(tmp_path / "savepoints")
+    commands = [
+        either(196.0, "changed"),
+        [either(193.0, "set"), a.RemoveAlert(account="ann", alert="removed")],
+        [either(float(number), f"many{number}") for number in range(2_000, 3_001)],  # too many: nothing is done of it
+        either(197.0, "later"),
+    ]
+    log = [recorded(topics.ALERT_RULES, "ann", packet) for packet in commands]
+    with running(tmp_path / "after", savepoint, 2, log) as job:
+        told = job.take(topics.INDICATORS, "AAPLUSD", price(195.0, 2))
+        assert [alert.alert for alert in told] == ["stored", "set"]
+        letters = job.take_records(log)
+        assert {(letter.topic, letter.reason) for letter in letters} == {("test.alert-rules", "INVALID_PACKET")}
+        told = job.take(topics.INDICATORS, "AAPLUSD", price(198.0, 3), price(189.0, 4))
+        assert [alert.alert for alert in told] == ["changed", "later", "stored", "set", "changed", "later"]
+        savepoint = job.stop(tmp_path / "savepoints")
+    with running(tmp_path / "last", savepoint, 1, log) as job:
+        told = job.take(topics.INDICATORS, "AAPLUSD", price(198.0, 5))
+        assert [alert.alert for alert in told] == ["stored", "set", "changed", "later"], "all of it is in the state"

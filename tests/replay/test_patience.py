@@ -11,7 +11,7 @@ import pytest
 from replay.history import read_bars
 from replay.pace import Stop
 from replay.patience import patiently
-from wire.errors import NotReachableError
+from wire.errors import NoTopicError, NotReachableError
 
 
 class Broker:
@@ -29,6 +29,19 @@ class Broker:
         host, _, port = self.servers.rpartition(":")
         with socket.create_connection((host, int(port)), timeout=5):
             return "what there is"
+
+
+class Clock:
+    """As the module `time`; it goes on when somebody sleeps, and when a test says so."""
+
+    def __init__(self) -> None:
+        self.now_s = 1_000.0
+
+    def monotonic(self) -> float:
+        return self.now_s
+
+    def sleep(self, seconds: float) -> None:
+        self.now_s += seconds
 
 
 class WhenTold(logging.Handler):
@@ -84,6 +97,41 @@ def test_a_read_that_the_broker_left_in_the_middle_is_done_anew(
     assert told(caplog)[0] == "Kafka does not tell where its topics end; it is asked again for up to 120 s"
 
 
+@pytest.mark.parametrize("failures", [1, 3])
+def test_however_long_a_read_took_the_wait_begins_when_it_fails(
+    broker: Broker, monkeypatch: pytest.MonkeyPatch, failures: int
+) -> None:
+    clock = Clock()
+    monkeypatch.setattr("replay.patience.time", clock)
+    broker.come()
+    lasting_s = [300.0, *[30.0] * (failures - 1)]
+
+    def read() -> str:
+        if lasting_s:
+            clock.sleep(lasting_s.pop(0))
+            raise NotReachableError("Kafka sent nothing for 30 s")
+        return "what there is"
+
+    assert patiently(broker.servers, read) == "what there is"
+
+
+def test_reads_that_fail_for_ever_are_given_up_though_the_broker_answers(
+    broker: Broker, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = Clock()
+    monkeypatch.setattr("replay.patience.time", clock)
+    broker.come()
+
+    def read() -> str:
+        clock.sleep(30)
+        raise NotReachableError("Kafka sent nothing for 30 s")
+
+    with pytest.raises(NotReachableError, match="sent nothing"):
+        patiently(broker.servers, read)
+    assert 1_030 + 120 <= clock.now_s < 1_030 + 160
+    assert len(told(caplog)) == 1
+
+
 def test_a_broker_that_is_there_is_read_at_once_without_a_word(
     broker: Broker, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -98,6 +146,17 @@ def test_a_broker_that_does_not_come_back_is_the_same_error_as_ever(
     with pytest.raises(NotReachableError, match=f"^no Kafka broker answers at {broker.servers}$"):
         patiently(broker.servers, broker.read, wait_s=0.6)
     assert len(told(caplog)) == 1
+
+
+def test_a_topic_that_is_not_there_is_not_waited_for(broker: Broker, caplog: pytest.LogCaptureFixture) -> None:
+    broker.come()
+
+    def read() -> str:
+        raise NoTopicError("Kafka has no topic replay.trades")
+
+    with pytest.raises(NoTopicError):
+        patiently(broker.servers, read)
+    assert told(caplog) == []
 
 
 def test_whoever_is_asked_to_stop_waits_no_longer(broker: Broker) -> None:

@@ -28,6 +28,8 @@ class Watched:
         self.accounts: dict[str, AccountRules] = {}
         self.steady = AlertWatch(key, self.watchlist)
         self.stored: dict[str, str] = {}
+        self.now_ms = 0
+        """When what comes is written to the log."""
 
     def command(self, *commands: a.SetAlert | a.RemoveAlert) -> None:
         for command in commands:
@@ -35,7 +37,7 @@ class Watched:
             if account not in self.accounts:
                 self.accounts[account] = AccountRules(account, self.watchlist)
             assert self.accounts[account].accepts(command)
-            assert self.accounts[account].apply(command, 0) == []
+            assert self.accounts[account].apply(command, self.now_ms) == []
             store(self.rules.setdefault(account, {}), self.accounts[account].changes())
 
     def take(self, *messages: Any) -> list[a.Alert]:
@@ -48,8 +50,10 @@ class Watched:
             restored = AlertWatch(self.key, watchlist, self.stored)
             assert restored.accepts(message)
             [read] = decode_facts(encode(message))
-            told = self.steady.apply(read, 0)
-            assert restored.apply(read, 0) == told, "a machine rebuilt from its state goes on as if never lost"
+            told = self.steady.apply(read, self.now_ms)
+            assert restored.apply(read, self.now_ms) == told, (
+                "a machine rebuilt from its state goes on as if never lost"
+            )
             store(self.stored, restored.changes())
             copy = AlertWatch(self.key, watchlist, self.stored)
             assert copy._facts == self.steady._facts
@@ -160,6 +164,19 @@ def test_an_alert_holds_at_once_because_the_price_before_is_known():
     watched.take(last(189.0, 1))
     watched.command(alert(crosses(190.0)))
     assert len(watched.take(last(190.25, 2))) == 1
+
+
+def test_facts_from_before_an_alert_was_set_do_not_set_it_off_but_are_known():
+    watched = Watched()
+    watched.take(last(189.0, 1))
+    watched.now_ms = 5_000
+    watched.command(alert(crosses(190.0), "up"), alert(crosses(191.0), "higher"))
+    watched.now_ms = 4_999  # they come late, or again
+    assert watched.take(last(190.5, 2)) == []
+    watched.now_ms = 6_000
+    watched.command(alert(crosses(190.0), "up"))  # again: it counts since it was set first
+    watched.now_ms = 5_000
+    assert [told.alert for told in watched.take(last(189.5, 3), last(190.5, 4), last(191.5, 5))] == ["up", "higher"]
 
 
 def test_an_alert_that_is_set_while_its_condition_holds_waits_until_it_has_ceased_to():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 import msgspec
 
@@ -17,7 +17,10 @@ RULES_MAX: Final = 1_000
 """How many alerts an account can have; a packet that would set more is refused as a whole. To replace one is always possible."""
 RULES_ENTRY: Final = "rules"
 
-_decode = msgspec.json.Decoder(list[SetAlert]).decode
+_Kept: TypeAlias = tuple[int, SetAlert]
+"""When an alert was set, by the log's clock, and the alert."""
+
+_decode = msgspec.json.Decoder(list[_Kept | SetAlert]).decode
 
 
 class AccountRules:
@@ -28,10 +31,10 @@ class AccountRules:
         self.halted = False
         self._account = account
         self._watchlist = watchlist
-        self._rules: dict[str, SetAlert] = {}
+        self._rules: dict[str, _Kept] = {}
         self._changed = False
-        for rule in _decode(entries[RULES_ENTRY]) if entries else ():
-            self._put(rule)
+        for kept in _decode(entries[RULES_ENTRY]) if entries else ():
+            self._put(*((0, kept) if isinstance(kept, SetAlert) else kept))  # before 0.5.0 no time was kept
 
     def accepts(self, message: Any) -> bool:
         """Say whether the command is this account's."""
@@ -43,10 +46,9 @@ class AccountRules:
         Raises:
             InvalidPacket: if the account would have more than `RULES_MAX` alerts.
         """
-        del arrival_ms
         if self.halted:
             return []
-        known = self._rules.get(message.alert)
+        _, known = self._rules.get(message.alert, (0, None))
         if type(message) is not SetAlert:
             if known is not None:
                 self._watchlist.remove(self._account, message.alert)
@@ -56,7 +58,7 @@ class AccountRules:
         if known is None and len(self._rules) >= RULES_MAX:
             raise InvalidPacket(f"{self._account} has {RULES_MAX} alerts, and can have no more")
         if message != known:
-            self._put(message)
+            self._put(arrival_ms, message)
             self._changed = True
         return []
 
@@ -84,6 +86,6 @@ class AccountRules:
         """Nothing is waited for."""
         return None
 
-    def _put(self, rule: SetAlert) -> None:
-        self._rules[rule.alert] = rule
-        self._watchlist.put(rule)
+    def _put(self, since_ms: int, rule: SetAlert) -> None:
+        self._rules[rule.alert] = since_ms, rule
+        self._watchlist.put(rule, since_ms)

@@ -57,6 +57,7 @@ class AlertWatch:
         self._told = {name for name in self._facts if name[0] == "told"}
         self._changed: set[tuple[str | int, ...]] = set()
         self._removals = -1
+        self._arrival_ms = 0
         self.inbound = Inbound(self._facts.setdefault(("reports",), {}))
         self._alerts: list[a.Alert] = []
         self._take: dict[type, Callable[[Any], None]] = {
@@ -84,6 +85,7 @@ class AlertWatch:
             return []
         if self._removals != self._watchlist.removals:
             self._forget()
+        self._arrival_ms = arrival_ms
         take(message)
         alerts, self._alerts = self._alerts, []
         return alerts
@@ -215,7 +217,9 @@ class AlertWatch:
         return None if known is None else known[1]
 
     def _tell(self, rule: a.SetAlert, event: str, symbol: str, time_ms: int, text: str) -> None:
-        """Tell an account, unless the alert is cooling down."""
+        """Tell an account, unless the alert was set after the fact had been written to the log, or is cooling down."""
+        if self._watchlist.since_ms(rule) > self._arrival_ms:
+            return
         if rule.cool_down_ms:
             name, mark = ("told", rule.account, rule.alert), _mark(rule)
             told = self._facts.get(name)

@@ -76,7 +76,7 @@ class Watchlist:
     __slots__ = ("_levels", "_rules", "removals")
 
     def __init__(self) -> None:
-        self._rules: dict[tuple[str, str], a.SetAlert] = {}
+        self._rules: dict[tuple[str, str], tuple[a.SetAlert, int]] = {}
         self._levels: dict[Series, Levels] = {}
         self.removals = 0
 
@@ -85,18 +85,23 @@ class Watchlist:
 
     def get(self, account: str, alert: str) -> a.SetAlert | None:
         """Return the alert of that name, if it is set."""
-        return self._rules.get((account, alert))
+        rule, _ = self._rules.get((account, alert), (None, 0))
+        return rule
 
-    def put(self, rule: a.SetAlert) -> None:
-        """Watch for an alert instead of the account's one of the same name."""
+    def since_ms(self, rule: a.SetAlert) -> int:
+        """Return when an alert that is set was set, by the log's clock."""
+        return self._rules[rule.account, rule.alert][1]
+
+    def put(self, rule: a.SetAlert, since_ms: int = 0) -> None:
+        """Watch for an alert, set at some time by the log's clock, instead of the account's one of the same name."""
         self.remove(rule.account, rule.alert)
-        self._rules[rule.account, rule.alert] = rule
+        self._rules[rule.account, rule.alert] = rule, since_ms
         for series, level in _places(rule):
             self._levels.setdefault(series, Levels()).add(level, rule)
 
     def remove(self, account: str, alert: str) -> None:
         """No longer watch for an alert, if it is set."""
-        rule = self._rules.pop((account, alert), None)
+        rule, _ = self._rules.pop((account, alert), (None, 0))
         if rule is None:
             return
         self.removals += 1
