@@ -24,14 +24,25 @@ _LOG = logging.getLogger(__name__)
 
 def telling(audit: Audit) -> Tell:
     """Return what writes the directory's events to the audit log."""
+    return _Telling(audit)
 
-    async def tell(event: SecurityEvent) -> None:
+
+class _Telling:
+    """Implements `gateway.identity.untold.Keeper`."""
+
+    def __init__(self, audit: Audit) -> None:
+        self._audit = audit
+
+    async def __call__(self, event: SecurityEvent) -> None:
         try:
-            audit.note(event_of_identity(event))
+            self._audit.note(event_of_identity(event))
         except AuditUnavailable as error:  # the log has said why, and the figures count it
             _LOG.error("an event is not in the audit log, action=%s: %s", event.what, error)
 
-    return tell
+    async def keep(self, event: SecurityEvent) -> None:
+        if not self._audit.available():  # it is no event that is refused, and not counted as one
+            raise AuditUnavailable("the audit log takes nothing now")
+        self._audit.note(event_of_identity(event))
 
 
 def event_of_identity(event: SecurityEvent) -> AuditEvent:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import fcntl
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final, Self
 
@@ -72,7 +72,7 @@ class Left:
         return [_decode(line) for line in raw[: raw.rfind(b"\n") + 1].splitlines()]
 
     def delete(self) -> None:
-        """Remove the file."""
+        """Remove the file. Raises OSError."""
         self.path.unlink(missing_ok=True)
 
     def __enter__(self) -> Self:
@@ -82,12 +82,15 @@ class Left:
         os.close(self._file)
 
 
-def left_behind(folder: Path) -> Iterator[Left]:
-    """Yield the files of processes that have ended, each locked as long as it is looked at."""
+def left_behind(folder: Path, unreadable: Callable[[Path, OSError], None]) -> Iterator[Left]:
+    """Yield the files of processes that have ended, each locked as long as it is looked at; `unreadable` is told of one that cannot be opened."""
     for path in sorted(folder.glob(f"*{SUFFIX}")):
         try:
             file = os.open(path, os.O_RDWR)
         except FileNotFoundError:  # another process was quicker
+            continue
+        except OSError as error:  # such as that of another user
+            unreadable(path, error)
             continue
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -3,7 +3,8 @@
 Theory of operation: an event becomes an entry of this process' chain, is written to its journal and waits in a queue; a thread of its own sends what waits,
 a record at a time, until the log has it. So nobody who signs in waits for Kafka. While the log is away entries are kept here and in the
 journal, up to `WAITING_MAX`; then, or when the journal cannot be written while the log is away, events are refused, and what they
-tell of is not done. A process that starts is a new source, and sends what ended ones have left in their journals.
+tell of is not done. A process that starts is a new source, and sends what ended ones have left in their journals; one of these that it cannot read
+or remove stays where it is. Whatever goes wrong in the thread, it tries again until the process ends.
 """
 
 from __future__ import annotations
@@ -71,7 +72,13 @@ class AuditLog:
         self._queue: deque[AuditEntry] = deque()
         self._changed = threading.Condition()
         self._ending = False
-        self._away = self._journal_broken = False
+        self._away = self._journal_broken = self._journal_grows = False
+        self._told: set[type[Exception]] = set()
+        """The kinds of errors that were told since the log was written last."""
+        self._staying: set[Path] = set()
+        """The journals of others that were told to stay where they are."""
+        self._sent: set[Path] = set()
+        """Those of others that the log has and that could not be removed."""
         self._thread = threading.Thread(target=self._run, name="audit-log", daemon=True)
 
     def __enter__(self) -> Self:
@@ -169,8 +176,7 @@ class AuditLog:
                 with self._changed:
                     for _ in waiting:
                         self._queue.popleft()
-                    if not self._queue and self._journal is not None:
-                        self._journal.settled()
+                    self._settle()
             elif self._pause():
                 break
         self._sink.close()
@@ -179,33 +185,66 @@ class AuditLog:
         """Try to send; say whether it went, and tell the log when that changes."""
         try:
             call(*args)
-        except WireError as error:
-            if not self._away:
-                _LOG.warning("the audit log cannot be written, its entries wait: %s", error)
+        except Exception as error:  # noqa: BLE001  (whatever it is, no entry would reach the log any more)
+            self._tell(error)
             self._away = True
         else:
             if self._away:
                 _LOG.info("the audit log is written again")
             self._away = False
+            self._told.clear()
         return not self._away
+
+    def _tell(self, error: Exception) -> None:
+        """Tell why entries wait: of each kind of error once until they go again, of one that nobody expects its traceback, too."""
+        if type(error) in self._told:
+            return
+        self._told.add(type(error))
+        if isinstance(error, WireError):
+            _LOG.warning("the audit log cannot be written, its entries wait: %s", error)
+        else:
+            _LOG.error("the audit log cannot be written, its entries wait", exc_info=error)
 
     def _pause(self) -> bool:
         """Wait before another attempt; say whether it is time to end instead."""
         with self._changed:
             return self._changed.wait_for(lambda: self._ending, self._retry_s)
 
+    def _settle(self) -> None:
+        """Let the journal be emptied where the log has everything; one that cannot be grows, which loses nothing."""
+        if self._queue or self._journal is None or self._ending:  # at its end it is removed
+            return
+        try:
+            self._journal.settled()
+        except OSError as error:
+            if not self._journal_grows:
+                _LOG.error("the audit journal cannot be emptied and grows: %s", error)
+            self._journal_grows = True
+
     def _send_left(self) -> None:
         assert self._folder is not None
-        for left in left_behind(self._folder):
+        for left in left_behind(self._folder, self._stays):
+            if left.path in self._sent:
+                continue
             try:
                 entries = left.entries
             except (OSError, msgspec.MsgspecError) as error:
-                _LOG.error("the audit journal %s cannot be read and stays where it is: %s", left.path.name, error)
+                self._stays(left.path, error)
                 continue
             for begin in range(0, len(entries), RECORD_MAX):
                 self._sink.write(entries[begin : begin + RECORD_MAX])
-            left.delete()
             _LOG.warning("%s entries of the audit log that another process had left were sent", len(entries))
+            try:
+                left.delete()
+            except OSError as error:
+                self._sent.add(left.path)
+                _LOG.error("the audit journal %s was sent and cannot be removed: %s", left.path.name, error)
+
+    def _stays(self, path: Path, error: Exception) -> None:
+        """Tell once of a journal that cannot be read."""
+        if path not in self._staying:
+            self._staying.add(path)
+            _LOG.error("the audit journal %s cannot be read and stays where it is: %s", path.name, error)
 
 
 def _clean(text: str) -> str:

@@ -26,6 +26,8 @@ LINGER_MS: Final = 5
 CONNECT_MS: Final = 10_000
 DELIVERY_MS: Final = 60_000
 """How long a record is tried, a restart of the broker included, before it is given up."""
+CLOSE_S: Final = 1.0
+"""How long a writer that is given up may still take to deliver."""
 
 UNACKNOWLEDGED_BYTES_MAX: Final = 33_554_432
 """How many bytes may wait for the broker before `send` itself waits for it."""
@@ -119,8 +121,11 @@ class PacketWriter:
             raise DeliveryError(f"Kafka did not take {len(failed)} records; the first: {failed[0]!r}")
 
     def close(self) -> None:
-        """Give the connection up; what is not acknowledged yet may be lost."""
-        self._producer.close(timeout=1)
+        """Give the connection up; what is not acknowledged within `CLOSE_S` may be lost, which is no error here."""
+        try:
+            self._producer.close(timeout=CLOSE_S)
+        except KafkaError:  # something is still on its way: give it up
+            self._producer._sender.force_close()  # noqa: SLF001  (`close` leaves the thread alive when it gives up)
 
     def __enter__(self) -> Self:
         return self

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from functools import cache
 from importlib.resources import files
 from typing import Any, Final, get_args
@@ -14,6 +15,7 @@ from exchange.listing_file import Listing, decode_listings
 from exchange.messages import Phase
 from gateway.admin.frame import ADMIN, SURE, AdminRequest, is_sure, note, page, sent_on
 from gateway.admin.operating import NotOperated, Operating
+from gateway.audit import AuditOutcome, AuditUnavailable
 from gateway.identity.principal import ACCOUNT, Principal
 from gateway.pages import form
 from gateway.ports import GatewayError, UnknownOutcome, ViewsUnavailable
@@ -139,21 +141,26 @@ async def _act(
     act: Act,
     **details: str,
 ) -> Response[Any]:
-    """Write down what is asked for, do it, and say what came of it."""
+    """Write down what is asked for, do it, and say what came of it; what was not done, or may not have been, is written down as well."""
     if services.operating is None:
         raise Problem(404, "NOT_OPERATED_HERE", "This server does not operate its market.")
-    action = f"market-{what}"
-    note(request, services, principal, action, of, "done", **details)
+
+    def written(outcome: AuditOutcome, **more: str) -> None:
+        note(request, services, principal, f"market-{what}", of, outcome, **details, **more)
+
+    written("done")
     try:
         await act(services.operating)
-    except NotOperated as error:
-        note(request, services, principal, action, of, "refused", **details)
-        return await _page(request, services, principal, _refused(f"{error}.", 422))
     except GatewayError as error:
-        problem = problem_of(error)
-        tone = Form(tone="unknown" if isinstance(error, UnknownOutcome) else "bad").tone
-        shown = Form(notice=problem.message, tone=tone, status=problem.status, headers=problem.headers)
-        return await _page(request, services, principal, shown)
+        with suppress(AuditUnavailable):  # the answer is the same
+            match error:
+                case UnknownOutcome():
+                    written("done", result="unknown")
+                case NotOperated():
+                    written("refused")
+                case _:
+                    written("refused", why=problem_of(error).code)
+        return await _page(request, services, principal, _not_done(error))
     return sent_on(f"{MARKET}?{urlencode({'done': what, 'of': of})}")
 
 
@@ -177,6 +184,15 @@ async def _page(request: AdminRequest, services: Services, principal: Principal,
         phases=PHASES,
         unlisted=[symbol for symbol in installed() if symbol not in listed] if readable else [],
     )
+
+
+def _not_done(error: GatewayError) -> Form:
+    """Return what is shown of what was not done, or may not have been."""
+    if isinstance(error, NotOperated):
+        return _refused(f"{error}.", 422)
+    problem = problem_of(error)
+    tone = Form(tone="unknown" if isinstance(error, UnknownOutcome) else "bad").tone
+    return Form(notice=problem.message, tone=tone, status=problem.status, headers=problem.headers)
 
 
 def _refused(sentence: str, status: int) -> Form:

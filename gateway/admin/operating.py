@@ -18,7 +18,7 @@ from exchange.listing_file import Listing
 from exchange.messages import Delist, ListInstrument, Phase, SetKillSwitch, SetPhase, shard_of
 from exchange.operating import echo
 from exchange.topics import ACCOUNT_INBOX, BOOK_INBOX
-from gateway.ports import GatewayError, UnknownOutcome, Views, ViewsUnavailable
+from gateway.ports import GatewayError, NotTaken, UnknownOutcome, Views, ViewsUnavailable
 from gateway.shown import Summary
 
 LOOK_S: Final = 0.05
@@ -47,7 +47,8 @@ class OperatorCommands(Protocol):
 class Operating:
     """Operates a venue. Every method says in a sentence what came of it.
 
-    Raises NotOperated, NotTaken or ViewsUnavailable if nothing was written, UnknownOutcome if the views do not show it within `answer_s`.
+    Raises NotOperated, NotTaken or ViewsUnavailable if nothing was written, UnknownOutcome if the views do not show it within `answer_s`
+    or only a part of it was written.
     """
 
     def __init__(
@@ -67,14 +68,16 @@ class Operating:
             raise NotOperated(f"{symbol} is not in {ending} but in {before.phase}: choose the phase it shall go into")
         await self._commands.operate(BOOK_INBOX, {symbol: [SetPhase(key=symbol, phase=phase)]})
         await self._until(lambda: self._shows(symbol, lambda now: now.phase != before.phase))
-        now = await self._summary(symbol)
+        now = None
+        with suppress(ViewsUnavailable):  # it is done, whatever can be read now
+            now = await self._summary(symbol)
         return f"{symbol} went from {before.phase} into {phase if now is None else now.phase}."
 
     async def delist(self, symbol: str) -> str:
         """Take a symbol off the market: first no shard takes new orders, then the book cancels the open ones."""
         await self._traded(symbol)
         await self._tell_shards(lambda shard: [Delist(key=shard, symbol=symbol)])
-        await self._commands.operate(BOOK_INBOX, {symbol: [Delist(key=symbol, symbol=symbol)]})
+        await self._tell_book(symbol, Delist(key=symbol, symbol=symbol))
         await self._until(lambda: self._shows(symbol, lambda now: now.delisted))
         return f"{symbol} is delisted, and its open orders are cancelled."
 
@@ -95,7 +98,7 @@ class Operating:
             return ListInstrument(key=key, instrument=instrument, rules=listing.rules)
 
         await self._tell_shards(lambda shard: [command(shard)])
-        await self._commands.operate(BOOK_INBOX, {symbol: [command(symbol)]})
+        await self._tell_book(symbol, command(symbol))
         await self._until(lambda: self._shows(symbol, lambda now: not now.delisted))
         return f"{symbol} is listed."
 
@@ -133,6 +136,15 @@ class Operating:
         await self._commands.operate(ACCOUNT_INBOX, {shard: [*commands(shard), echoes[shard]] for shard in named})
         for asked in echoes.values():
             await self._until(partial(self._is_answered, asked.account, asked.request_id))
+
+    async def _tell_book(self, symbol: str, command: Any) -> None:
+        """Send a book what the shards have taken already."""
+        try:
+            await self._commands.operate(BOOK_INBOX, {symbol: [command]})
+        except NotTaken as error:
+            raise UnknownOutcome(
+                f"the accounts have taken it, but the market of {symbol} could not be told: ask for it again in a moment"
+            ) from error
 
     async def _is_answered(self, account: str, request_id: str) -> bool:
         return request_id in await self._views.answers(account, [request_id])

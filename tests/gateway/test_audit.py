@@ -15,7 +15,7 @@ import pytest
 
 from exchange.audit_log import AuditEntry, verify
 from gateway.audit import AuditEvent, AuditUnavailable
-from gateway.audit_journal import Journal, left_behind
+from gateway.audit_journal import Journal, Left, left_behind
 from gateway.audit_log import AuditLog
 from openbell.supervise.processes import wait_until
 from wire.errors import NotReachableError
@@ -30,6 +30,8 @@ class MemorySink:
     def __init__(self) -> None:
         self.entries: list[AuditEntry] = []
         self.up = True
+        self.wrong: Exception = NotReachableError("it is away")
+        """What is raised while it is not up."""
         self.tries = 0
         self.opened = threading.Event()
         self.opened.set()
@@ -39,7 +41,7 @@ class MemorySink:
         self.tries += 1
         assert self.opened.wait(DEADLINE_S)
         if not self.up:
-            raise NotReachableError("it is away")
+            raise self.wrong
         self.entries += entries
 
     def close(self) -> None:
@@ -82,6 +84,25 @@ def test_events_of_many_threads_are_one_chain(tmp_path: Path) -> None:
             thread.join()
     assert len(sink.entries) == 802
     assert sink.whole()
+
+
+@pytest.mark.parametrize("wrong", [OSError("no such thing"), ZeroDivisionError("a flaw")], ids=repr)
+def test_whatever_goes_wrong_while_it_is_written_it_is_tried_again_and_told_once(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, wrong: Exception
+) -> None:
+    sink = MemorySink()
+    with AuditLog(sink, tmp_path, retry_s=0.01) as audit:
+        until(lambda: audit.waiting == 0)
+        sink.wrong, sink.up, begun = wrong, False, sink.tries
+        audit.note(event())
+        until(lambda: sink.tries > begun + 3)
+        sink.up = True
+        until(lambda: audit.waiting == 0)
+    assert sink.actions() == ["log-opened", "key-made", "log-closed"]
+    (told,) = [record for record in caplog.records if record.levelname == "ERROR"]
+    assert told.getMessage() == "the audit log cannot be written, its entries wait"
+    assert told.exc_info is not None
+    assert told.exc_info[1] is wrong
 
 
 def test_nobody_waits_for_a_log_that_is_away_and_it_has_all_when_it_is_back(tmp_path: Path) -> None:
@@ -180,6 +201,49 @@ def test_a_journal_that_is_no_journal_stays_and_is_told(tmp_path: Path, caplog: 
     assert (tmp_path / "x.jsonl").exists()
 
 
+def test_a_journal_that_cannot_be_opened_holds_no_other_up_and_is_told_once(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    sink = MemorySink()
+    sink.up = False
+    with AuditLog(sink, tmp_path) as gone:
+        pass
+    (tmp_path / "a.jsonl").mkdir()  # it comes first, and not even root can write to it
+    begun = sink.tries
+    with AuditLog(sink, tmp_path, retry_s=0.01) as audit:
+        until(lambda: sink.tries > begun + 3)
+        sink.up = True
+        until(lambda: audit.waiting == 0)
+    assert [entry.source for entry in sink.entries] == [gone.source] * 2 + [audit.source] * 2
+    assert caplog.text.count("a.jsonl cannot be read and stays where it is: [Errno 21]") == 1
+    assert [path.name for path in tmp_path.iterdir()] == ["a.jsonl"]
+
+
+def test_a_journal_that_cannot_be_removed_is_sent_once_and_holds_no_other_up(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stays(_: Left) -> None:
+        sink.up = len(sink.entries) > 2  # and the log is away when the first was sent
+        raise PermissionError("Operation not permitted")
+
+    sink = MemorySink()
+    sink.up = False
+    gone = [AuditLog(sink, tmp_path) for _ in range(2)]
+    for one in gone:
+        with one:
+            pass
+    sink.up = True
+    monkeypatch.setattr(Left, "delete", stays)
+    with AuditLog(sink, tmp_path, retry_s=0.01) as audit:
+        until(lambda: not sink.up)
+        sink.up = True
+        until(lambda: audit.waiting == 0)
+    assert sorted(entry.source for entry in sink.entries[:4]) == sorted([gone[0].source, gone[1].source] * 2)
+    assert [entry.source for entry in sink.entries[4:]] == [audit.source] * 2
+    assert caplog.text.count("was sent and cannot be removed: Operation not permitted") == 2
+    assert len(list(tmp_path.iterdir())) == 2
+
+
 def test_when_too_many_wait_events_are_refused_and_counted(tmp_path: Path) -> None:
     sink = MemorySink()
     sink.up = False
@@ -233,6 +297,23 @@ def test_a_journal_of_which_the_log_has_all_does_not_grow_for_ever(
     assert max(sizes) < 6_000
 
 
+def test_a_journal_that_cannot_be_emptied_grows_and_the_log_goes_on(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(_: Journal) -> None:
+        raise OSError("Input/output error")
+
+    monkeypatch.setattr(Journal, "settled", broken)
+    sink = MemorySink()
+    with AuditLog(sink, tmp_path) as audit:
+        for _ in range(5):
+            audit.note(event())
+            until(lambda: audit.waiting == 0)
+        assert audit.available()
+    assert len(sink.entries) == 7
+    assert caplog.text.count("the audit journal cannot be emptied and grows: Input/output error") == 1
+
+
 def test_without_a_folder_events_are_kept_in_memory_alone() -> None:
     sink = MemorySink()
     with AuditLog(sink) as audit:
@@ -258,7 +339,9 @@ def test_a_detail_whose_name_is_that_of_a_secret_is_a_bug(name: str) -> None:
 
 def test_two_that_look_for_journals_at_once_do_not_send_one_twice(tmp_path: Path) -> None:
     Journal(tmp_path, "gone").close(keep=True)
-    first = left_behind(tmp_path)
+    unreadable: list[Path] = []
+    first = left_behind(tmp_path, lambda path, _: unreadable.append(path))
     assert next(first).path.name == "gone.jsonl"
-    assert list(left_behind(tmp_path)) == []
+    assert list(left_behind(tmp_path, lambda path, _: unreadable.append(path))) == []
+    assert unreadable == []
     first.close()

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from pathlib import Path
 
 import pytest
+from argon2 import PasswordHasher
 from litestar.testing import TestClient
 
 from exchange.audit_log import AuditEntry
 from gateway.audit_events import telling
 from gateway.audit_log import AuditLog
+from gateway.identity.directory import Directory
 from gateway.identity.events import SecurityEvent
+from gateway.identity.secrets import SecretKey
+from gateway.identity.untold import tell_all
 from gateway.request_ids import REQUEST_ID
 from openbell.supervise.processes import wait_until
 from tests.gateway.adapters import LOCAL, Floor, FloorCommands, app_over
@@ -83,3 +88,30 @@ def test_what_the_directory_of_users_tells_is_written_down_with_the_request_that
     asyncio.run(telling(full)(SecurityEvent(what="role-changed", user="ann", at_ms=1)))
     assert "an event is not in the audit log, action=role-changed" in caplog.text
     assert full.refused == 1
+
+
+def test_what_the_command_line_did_waits_until_the_audit_log_takes_it(tmp_path: Path) -> None:
+    url, cheap = (
+        f"sqlite+aiosqlite:///{tmp_path}/identity.db",
+        PasswordHasher(time_cost=1, memory_cost=8, parallelism=1),
+    )
+    full, sink = AuditLog(Away(), waiting_max=0), Away()
+    sink.up = True
+
+    async def scenario() -> None:
+        async with Directory(url, SecretKey.new(), tell=None, hasher=cheap).running() as command_line:
+            await command_line.users.create("ann", "forty green kettles", by="command-line:root")
+            await command_line.users.set_role("ann", "viewer", by="command-line:root")
+            database = command_line._core.database
+            await tell_all(database, telling(full))
+            assert full.refused == 0, "nothing was refused to anybody"
+            with AuditLog(sink) as audit:
+                await tell_all(database, telling(audit))
+                await tell_all(database, telling(audit))
+
+    asyncio.run(scenario())
+    told = [(entry.actor, entry.action, entry.subject) for entry in sink.entries[1:-1]]
+    assert told == [
+        ("command-line:root", "user-created", "ann"),
+        ("command-line:root", "role-changed", "ann"),
+    ]
