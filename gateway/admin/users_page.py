@@ -1,6 +1,7 @@
 """The pages of the users: all of them, and each with their role, accounts, sessions and keys.
 
 Nobody takes their own role away or shuts themselves out here, and the last administrator stays one: else nobody could undo it here.
+What gives a user more than they had takes the administrator's password once more.
 """
 
 from __future__ import annotations
@@ -8,16 +9,18 @@ from __future__ import annotations
 from typing import Any, Final, get_args
 from urllib.parse import quote
 
+import msgspec
 from litestar import Response, get, post
 
 from gateway.admin.frame import ADMIN, SURE, AdminRequest, is_sure, page, sent_on
 from gateway.identity.errors import IdentityError, InvalidField, NotAllowed, NotFound
 from gateway.identity.principal import Principal, Role
-from gateway.identity.users import NAME, folded
+from gateway.identity.users import NAME, check_accounts, check_role, folded
 from gateway.pages import form
 from gateway.problems import Problem
 from gateway.services import Services
 from gateway.sign_in.forms import Form, directory_of, failed, origin_of
+from gateway.sign_in.proof import asked_of, prove, unproven
 
 USERS: Final = f"{ADMIN}/users"
 SHOWN_MAX: Final = 200
@@ -59,11 +62,11 @@ async def set_role(request: AdminRequest, services: Services, principal: Princip
     fields = await form(request)
     try:
         _not_oneself(principal, name, "your own role")
-        await directory_of(services).users.set_role(
-            name, fields.get("role", ""), by=principal.user, spare_last_admin=True
-        )
+        role = check_role(fields.get("role", ""))  # first, so that no code is used up for what is mistyped
+        await prove(request, services, principal, "role", fields)
+        await directory_of(services).users.set_role(name, role, by=principal.user, spare_last_admin=True)
     except IdentityError as error:
-        return await _refused(request, services, principal, name, error, fields)
+        return await _refused(request, services, principal, name, unproven(error, "role", fields), error)
     return _done(name, "role")
 
 
@@ -74,9 +77,11 @@ async def set_accounts(request: AdminRequest, services: Services, principal: Pri
     try:
         account = fields.get("account", "").strip() or None
         patterns = tuple(fields.get("accounts", "").replace(",", " ").split())
+        check_accounts(account, patterns)
+        await prove(request, services, principal, "accounts", fields)
         await directory_of(services).users.set_accounts(name, account, patterns, by=principal.user)
     except IdentityError as error:
-        return await _refused(request, services, principal, name, error, fields)
+        return await _refused(request, services, principal, name, unproven(error, "accounts", fields), error)
     return _done(name, "accounts")
 
 
@@ -90,7 +95,7 @@ async def disable(request: AdminRequest, services: Services, principal: Principa
             raise InvalidField("sure", SURE)
         await directory_of(services).users.disable(name, by=principal.user, spare_last_admin=True)
     except IdentityError as error:
-        return await _refused(request, services, principal, name, error, fields)
+        return await _refused(request, services, principal, name, failed(error, {}), error)
     return _done(name, "disabled")
 
 
@@ -100,7 +105,7 @@ async def enable(request: AdminRequest, services: Services, principal: Principal
     try:
         await directory_of(services).users.enable(name, by=principal.user)
     except IdentityError as error:
-        return await _refused(request, services, principal, name, error, {})
+        return await _refused(request, services, principal, name, failed(error, {}), error)
     return _done(name, "enabled")
 
 
@@ -122,27 +127,20 @@ async def _page(
 ) -> Response[str]:
     directory = directory_of(services)
     user = await directory.users.get(await _known(services, name))
-    if not shown.values:
-        shown = Form(
-            values={"account": user.account or "", "accounts": " ".join(user.accounts), "role": user.role},
-            errors=shown.errors,
-            notice=shown.notice,
-            tone=shown.tone,
-            status=shown.status,
-            headers=shown.headers,
-        )
+    stands = {"account": user.account or "", "accounts": " ".join(user.accounts), "role": user.role}
     return await page(
         request,
         services,
         principal,
         "admin_user",
         "users",
-        shown,
+        msgspec.structs.replace(shown, values=stands | shown.values),
         one=user,
         own=folded(user.name) == folded(principal.user),
         roles=ROLES,
         sessions=await directory.sessions.of(user.name),
         keys=[key for key in await directory.keys.of(user.name) if key.revoked_ms is None],
+        **await asked_of(services, principal),
     )
 
 
@@ -151,12 +149,12 @@ async def _refused(
     services: Services,
     principal: Principal,
     name: str,
+    refused: Form,
     error: IdentityError,
-    fields: dict[str, str],
 ) -> Response[str]:
     if isinstance(error, NotFound):
         raise error
-    return await _page(request, services, principal, name, failed(error, fields))
+    return await _page(request, services, principal, name, refused)
 
 
 async def _known(services: Services, name: str) -> str:

@@ -48,7 +48,7 @@ _LOG = logging.getLogger(__name__)
 class Directory:
     """Is `ports.Identities`; its parts do the rest.
 
-    `users` makes and changes users; `door` lets in by a password and a second factor, `elsewhere` by another provider; `sessions`, `keys` and `second_factors` are what a user
+    `users` makes and changes users; `door` signs up, and lets in by a password and a second factor, `elsewhere` by another provider; `sessions`, `keys` and `second_factors` are what a user
     manages of their own, and `reauthentication` asks them once more who they are. Of several directories on one database, in whatever
     processes, each sees within a second what another has changed.
     """
@@ -90,8 +90,6 @@ class Directory:
         self.keys = Keys(core)
         self.second_factors = SecondFactors(core)
         self.reauthentication = Reauthentication(core, self.users, self.door, self.second_factors)
-        self.create_user = self.users.create
-        self.create_key = self.keys.create
 
     @property
     def hashes(self) -> int:

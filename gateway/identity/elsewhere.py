@@ -8,7 +8,6 @@ gets a user of their own, whose name has random digits as at sign-up. A second f
 from __future__ import annotations
 
 import re
-import secrets
 from typing import Any, Final
 
 from sqlalchemy import delete, func, insert, select
@@ -21,12 +20,12 @@ from gateway.identity.errors import LogInRefused, NotAllowed
 from gateway.identity.log_in import LogIn
 from gateway.identity.models import OidcIdentity, User
 from gateway.identity.oidc_flow import Flow
-from gateway.identity.oidc_provider import Known
+from gateway.identity.oidc_provider import Known, ProviderRefused
 from gateway.identity.principal import Role
+from gateway.identity.secrets import digest
 from gateway.identity.sessions import begin
-from gateway.identity.users import NAME, SIGNED_UP, folded, number_of
+from gateway.identity.users import DRAWS, NAME, SIGNED_UP, add, folded, number_of, numbered
 
-_DRAWS: Final = 20
 _HOW: Final = "openid-connect"
 
 
@@ -45,13 +44,18 @@ class Elsewhere:
         """Return the visit that a browser comes back from, None if that cannot be."""
         return oidc_flow.returned(cookie, state, issuer, self._core.secret, self._core.now_ms())
 
+    async def use_up(self, flow: Flow) -> None:
+        """Have a visit count once, at all gateways together. Raises ProviderRefused if it was used before, IdentitiesUnavailable."""
+        if not await self._core.throttle.once(f"visit:{digest(flow.state)}"):
+            raise ProviderRefused("this browser has come back from that visit before")
+
     async def log_in(self, known: Known, create: Role | None, origin: Origin = NOWHERE) -> tuple[LogIn, bool]:
         """Begin a session of the user who is linked, or of a new one with the role `create`; say whether they are new.
 
         Raises LogInRefused if that user is shut out, or there is none and none is made; IdentitiesUnavailable.
         """
         core, new = self._core, False
-        for _ in range(_DRAWS):
+        for _ in range(DRAWS):
             try:
                 async with core.database.write() as connection:
                     row = (await connection.execute(_linked(known).with_for_update())).one_or_none()
@@ -117,25 +121,15 @@ class Elsewhere:
 
     async def _make(self, connection: AsyncConnection, known: Known, role: Role) -> None:
         name = free_name(known.name)
-        values = {
-            "name": name,
-            "folded": folded(name),
-            "password_hash": None,
-            "role": role,
-            "account": SIGNED_UP + name,
-            "accounts": (),
-            "disabled": False,
-            "created_ms": self._core.now_ms(),
-        }
-        made = await connection.execute(insert(User).values(values).returning(User.id))
-        link = {"issuer": known.issuer, "subject": known.subject, "user_id": made.scalar_one()}
+        number = await add(connection, self._core, name, None, role, SIGNED_UP + name)
+        link = {"issuer": known.issuer, "subject": known.subject, "user_id": number}
         await connection.execute(insert(OidcIdentity).values(link))
 
 
 def free_name(wanted: str) -> str:
     """Return a name with five random digits, after the one that somebody has elsewhere."""
     kept = re.sub(r"[^A-Za-z0-9_.-]", "", wanted.partition("@")[0]).lstrip("_.-")[:26]
-    name = f"{kept if len(kept) >= 3 else 'user'}-{10_000 + secrets.randbelow(90_000)}"
+    name = numbered(kept if len(kept) >= 3 else "user")
     assert NAME.fullmatch(name), "a name that was made is one"
     return name
 

@@ -1,4 +1,4 @@
-"""How somebody comes in: by a password, and then, if they have one, by a second factor.
+"""How somebody comes in: by signing up, or by a password and then, if they have one, by a second factor.
 
 Nobody learns from it who is known here: the answer to an unknown name, a wrong password and a user who is shut out is one, all cost the
 same hash, and all count as wrong in the same way. Wrong passwords make wait by user and by address; who has logged in from an address
@@ -11,18 +11,20 @@ from typing import Any, Final
 
 import msgspec
 from sqlalchemy import Row, select, update
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.identity import passwords
 from gateway.identity.core import NOWHERE, Core, Origin
-from gateway.identity.errors import CodeRefused, LogInRefused
+from gateway.identity.errors import CodeRefused, InvalidField, LogInRefused
 from gateway.identity.models import SecondFactor, Session, User
 from gateway.identity.ports import IdentitiesUnavailable
 from gateway.identity.second_factor import is_on, spend
 from gateway.identity.secrets import digest
 from gateway.identity.sessions import KEPT_MS, begin
-from gateway.identity.throttle import Subject, network_of
-from gateway.identity.users import end_sessions, folded
+from gateway.identity.throttle import Subject
+from gateway.identity.users import DRAWS, SIGNED_UP, add, check_name, end_sessions, folded, numbered
+from gateway.limiting.address import network_of
 
 USER_FREE: Final = 5
 ADDRESS_FREE: Final = 8
@@ -43,11 +45,35 @@ class LogIn(msgspec.Struct, frozen=True):
 
 
 class Door:
-    """Lets in, and changes what lets in."""
+    """Makes users of those who sign up, lets in, and changes what lets in."""
 
     def __init__(self, core: Core) -> None:
         self._core = core
         self._at_the_door = 0
+
+    async def sign_up(self, name: str, password: str, origin: Origin = NOWHERE) -> LogIn:
+        """Make a trader of somebody who comes by themselves, called `name` and five random digits, and begin their session.
+
+        Both are done together, and no wrong attempts stand in the way: so whoever was made is in, and can be told the name.
+        The digits are why no sign-up ever finds its name taken, so that nobody learns by it who else is here. The account is called
+        as the user, behind `SIGNED_UP`. Raises InvalidField, IdentitiesUnavailable.
+        """
+        core = self._core
+        check_name(name, longest=26)
+        passwords.check(password, name, core.venue, "openbell")
+        hashed = await core.passwords.hash(password)
+        for _ in range(DRAWS):
+            full = numbered(name)
+            try:
+                async with core.database.write() as connection:
+                    number = await add(connection, core, full, hashed, "trader", SIGNED_UP + full)
+                    token = await begin(connection, core, number, origin)
+            except IntegrityError:  # the name is taken
+                continue
+            await core.told("signed-up", full, origin=origin)
+            await core.told("logged-in", full, origin=origin, how="password")
+            return LogIn(token, full)
+        raise InvalidField("name", "Too many have chosen this name: take another.")
 
     async def log_in(self, name: str, password: str, origin: Origin = NOWHERE) -> LogIn:
         """Begin a session, or one that waits for a second factor. Raises LogInRefused, TooManyAttempts, IdentitiesUnavailable."""

@@ -6,7 +6,6 @@ one after the other. A right one gives its place back. Who is made to wait costs
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
@@ -39,23 +38,6 @@ def wait_ms(failures: int, free: int) -> int:
     [0, 1000, 2000, 4000, 900000]
     """
     return 0 if failures < free else min(LONGEST_MS, 1_000 << min(failures - free, 20))
-
-
-def network_of(address: str) -> str:
-    """Return by what an address is counted: of IPv6 the first 64 bits, for whoever has one has all that share them.
-
-    >>> network_of("192.0.2.7"), network_of("2001:db8::1:2:3:4")
-    ('192.0.2.7', '2001:db8::/64')
-    """
-    try:
-        parsed = ipaddress.ip_address(address)
-    except ValueError:
-        return address[:64]
-    if isinstance(parsed, ipaddress.IPv6Address):
-        if parsed.ipv4_mapped is not None:
-            return str(parsed.ipv4_mapped)
-        return str(ipaddress.ip_network((parsed, 64), strict=False))
-    return str(parsed)
 
 
 class Throttle:
@@ -96,6 +78,13 @@ class Throttle:
                 fewer = {"failures": Attempt.failures - 1, "next_ms": 0}
                 one = (Attempt.subject == name) & (Attempt.failures > 0)
                 await connection.execute(update(Attempt).where(one).values(fewer))
+
+    async def once(self, name: str) -> bool:
+        """Say whether this is the first time within `FORGET_MS` that `name`, which is no subject's, is asked for. Raises IdentitiesUnavailable."""
+        row = {"subject": name, "failures": 0, "last_ms": self._now_ms(), "next_ms": 0}
+        first = self._insert(Attempt).values(row).on_conflict_do_nothing().returning(Attempt.subject)
+        async with self._database.write() as connection:
+            return (await connection.execute(first)).one_or_none() is not None
 
     async def forgive(self, connection: AsyncConnection, prefix: str) -> None:
         """Forget what was wrong with the subjects whose names begin so."""

@@ -12,7 +12,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.identity import passwords
-from gateway.identity.core import NOWHERE, Core, Origin
+from gateway.identity.core import Core
 from gateway.identity.errors import InvalidField, NameTaken, NotAllowed, NotFound
 from gateway.identity.models import SecondFactor, Session, User
 from gateway.identity.principal import ACCOUNT, Role
@@ -22,7 +22,8 @@ PATTERN: Final = re.compile(r"[A-Za-z0-9_.*-]{1,64}")
 PATTERNS_MAX: Final = 100
 SIGNED_UP: Final = "user."
 """How the accounts begin of those who signed up by themselves: nobody else's patterns should match that."""
-_DRAWS: Final = 20
+DRAWS: Final = 20
+"""How many names with random digits are tried before somebody is told to take another."""
 
 
 class UserShown(msgspec.Struct, frozen=True, kw_only=True):
@@ -60,27 +61,16 @@ class Users:
         """
         check_name(name)
         hashed = None if password is None else await self._hash(password, name)
-        shown = await self._insert(name, hashed, check_role(role), account or name, accounts)
+        own, wanted = account or name, check_role(role)
+        check_accounts(own, accounts)
+        try:
+            async with self._core.database.write() as connection:
+                await add(connection, self._core, name, hashed, wanted, own, accounts)
+        except IntegrityError:
+            raise NameTaken(f"There is a user {name!r}: take another name.") from None
+        shown = await self.get(name)
         await self._core.told("user-created", shown.name, by=by, role=shown.role, account=shown.account or "")
         return shown
-
-    async def sign_up(self, name: str, password: str, origin: Origin = NOWHERE) -> UserShown:
-        """Make a trader of somebody who comes by themselves, called `name` and five random digits.
-
-        The digits are why no sign-up ever finds its name taken, so that nobody learns by it who else is here.
-        Raises InvalidField, IdentitiesUnavailable.
-        """
-        check_name(name, longest=26)
-        hashed = await self._hash(password, name)
-        for _ in range(_DRAWS):
-            full = f"{name}-{10_000 + secrets.randbelow(90_000)}"
-            try:
-                shown = await self._insert(full, hashed, "trader", SIGNED_UP + full, ())
-            except NameTaken:
-                continue
-            await self._core.told("signed-up", shown.name, origin=origin)
-            return shown
-        raise InvalidField("name", "Too many have chosen this name: take another.")
 
     async def all(self) -> list[UserShown]:
         """Return all users by name. Raises IdentitiesUnavailable."""
@@ -157,32 +147,35 @@ class Users:
         passwords.check(password, name, self._core.venue, "openbell")
         return await self._core.passwords.hash(password)
 
-    async def _insert(
-        self, name: str, hashed: str | None, role: Role, account: str | None, accounts: tuple[str, ...]
-    ) -> UserShown:
-        check_accounts(account, accounts)
-        values = {
-            "name": name,
-            "folded": folded(name),
-            "password_hash": hashed,
-            "role": role,
-            "account": account,
-            "accounts": accounts,
-            "disabled": False,
-            "created_ms": self._core.now_ms(),
-        }
-        try:
-            async with self._core.database.write() as connection:
-                await connection.execute(insert(User).values(values))
-        except IntegrityError:
-            raise NameTaken(f"There is a user {name!r}: take another name.") from None
-        return await self.get(name)
-
     async def _change(self, name: str, **values: Any) -> None:
         async with self._core.database.write() as connection:
             number = await number_of(connection, name)
             await connection.execute(update(User).where(User.id == number).values(values))
         self._core.changed()
+
+
+async def add(
+    connection: AsyncConnection,
+    core: Core,
+    name: str,
+    hashed: str | None,
+    role: Role,
+    account: str,
+    accounts: tuple[str, ...] = (),
+) -> int:
+    """Write a new user, whose name and accounts were checked, and return the number. Raises IntegrityError if the name is taken."""
+    values = {
+        "name": name,
+        "folded": folded(name),
+        "password_hash": hashed,
+        "role": role,
+        "account": account,
+        "accounts": accounts,
+        "disabled": False,
+        "created_ms": core.now_ms(),
+    }
+    made = await connection.execute(insert(User).values(values).returning(User.id))
+    return made.scalar_one()
 
 
 async def number_of(connection: AsyncConnection, name: str) -> int:
@@ -207,6 +200,11 @@ async def end_sessions(connection: AsyncConnection, user_id: int, now: int, but:
     mine = (Session.user_id == user_id) & Session.revoked_ms.is_(None) & (Session.id != but)
     ended = await connection.execute(update(Session).where(mine).values(revoked_ms=now).returning(Session.id))
     return len(ended.all())
+
+
+def numbered(name: str) -> str:
+    """Return a name with five random digits behind it, so that nobody who takes it learns whether there is another user of that name."""
+    return f"{name}-{10_000 + secrets.randbelow(90_000)}"
 
 
 def folded(name: str) -> str:

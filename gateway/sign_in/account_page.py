@@ -19,6 +19,7 @@ from gateway.problems import Problem
 from gateway.services import Services
 from gateway.sign_in.cookies import SESSION, keep
 from gateway.sign_in.forms import PASSWORD_HINT, Form, directory_of, failed, origin_of
+from gateway.sign_in.proof import asked_of
 
 ACCOUNT: Final = "/account"
 SCOPES: Final = (
@@ -133,15 +134,11 @@ async def show_account(
         top |= {"here": False, "unread": 0}
     page = services.renderer.page(
         "account",
-        **top | {"account_name": user.account},
+        **top | {"account_name": user.account} | await asked_of(services, principal),
         role=user.role,
         accounts=user.accounts,
-        has_password=user.has_password,
-        can_prove=user.has_password or await directory.reauthentication.is_fresh(principal),
-        fresh_minutes=directory.reauthentication.fresh_ms // 60_000,
-        second_factor=user.second_factor,
+        codes_left=await directory.second_factors.codes_left(user.name) if user.second_factor else 0,
         password_hint=PASSWORD_HINT,
-        oidc_label=None if provider is None else provider.settings.label,
         linked=issuer is not None and await directory.elsewhere.is_linked(user.name, issuer),
         sessions=await directory.sessions.of(user.name),
         number=principal.grant_id,

@@ -2,8 +2,9 @@
 
 Theory of operation: a form of ours begins a visit to the provider, so that no other site can begin one. The browser is sent on by a page and
 not by a redirect, because our pages let no form lead to another site. What it comes back with counts only together with the sealed cookie that
-the visit was begun with, once. Whoever signs in gets a new session, and the one that the browser came with ends. Why somebody is not let in
-is for the logs: everybody is told the same.
+the visit was begun with, once, and of one network only so many reach the provider in a minute. Whoever signs in gets a new session, and the
+one that the browser came with ends. Why somebody is not let in is for the logs: everybody is told the same. What comes back without a visit
+is not written down anywhere: anybody can ask for that address at any time.
 """
 
 from __future__ import annotations
@@ -16,11 +17,14 @@ from litestar import Request, Response, get, post
 
 from gateway.audit import AuditUnavailable
 from gateway.endowment import Faucet
-from gateway.identity.errors import IdentityError, LogInRefused, NotAllowed
+from gateway.identity.core import Origin
+from gateway.identity.errors import IdentityError, LogInRefused, NotAllowed, TooManyAttempts
 from gateway.identity.oidc_flow import FLOW_S, Flow
 from gateway.identity.oidc_provider import Known, Provider, ProviderAway, ProviderRefused
 from gateway.identity.ports import IdentitiesUnavailable
 from gateway.identity.principal import Principal
+from gateway.limiting.address import network_of
+from gateway.limits import Claim
 from gateway.pages import account_context, form, html
 from gateway.ports import GatewayError
 from gateway.problems import Problem
@@ -38,6 +42,9 @@ CALLBACK: Final = "/sign-in/elsewhere/callback"
 ANSWER_MAX: Final = 4_096
 WAY_MAX: Final = 1_000
 """Greatest length of a way back that a cookie has room for."""
+RETURNS: Final = 20
+RETURNS_S: Final = 60
+"""How many may come back from the provider to one network in how many seconds."""
 
 _Request = Request[Any, Any, Any]
 _LOG = logging.getLogger(__name__)
@@ -88,19 +95,22 @@ async def come_back(request: _Request, services: Services, principal: Principal)
     query = {name: value[:ANSWER_MAX] for name, value in request.query_params.items()}
     cookie = request.cookies.get(cookie_name(VISIT, services.settings.tls), "")
     flow = directory.elsewhere.returned(cookie, query.get("state", ""), provider.settings.issuer)
-    try:
-        visit = _checked(flow, principal)
-        known = await provider.known(query, _callback(request, services), visit.nonce, visit.verifier)
-        answer = await _enter(request, services, principal, visit, known)
-    except (ProviderRefused, ProviderAway, LogInRefused, NotAllowed, IdentitiesUnavailable) as error:
-        if isinstance(error, ProviderRefused):
-            _LOG.warning("nobody is let in by the provider: %s", error)
-            await directory.elsewhere.refused(str(error), origin)
-        shown = _refusal(services, error)
-        if flow is not None and flow.link and principal.user == flow.link:
-            answer = await show_account(request, services, principal, {"elsewhere": shown})
-        else:
-            answer = show_page(request, services, "sign_in", shown, HOME if flow is None else flow.way)
+    if flow is None:
+        answer = show_page(request, services, "sign_in", _refusal(services, ProviderRefused("there is no such visit")))
+    else:
+        try:
+            await _admit(services, origin)
+            _check(flow, principal)
+            await directory.elsewhere.use_up(flow)
+            known = await provider.known(query, _callback(request, services), flow.nonce, flow.verifier)
+            answer = await _enter(request, services, principal, flow, known)
+        except TooManyAttempts as error:  # the visit is as good after the wait
+            return await _refused(request, services, principal, flow, error)
+        except (ProviderRefused, ProviderAway, LogInRefused, NotAllowed, IdentitiesUnavailable) as error:
+            if isinstance(error, ProviderRefused):
+                _LOG.warning("nobody is let in by the provider: %s", error)
+                await directory.elsewhere.refused(str(error), origin)
+            answer = await _refused(request, services, principal, flow, error)
     answer.cookies.append(forget(VISIT, services.settings.tls))
     return answer
 
@@ -142,13 +152,29 @@ async def _enter(
     return await let_in(request, services, entered, f"{ACCOUNT}?welcome=1")
 
 
-def _checked(flow: Flow | None, principal: Principal) -> Flow:
-    """Return the visit that somebody comes back from. Raises ProviderRefused."""
-    if flow is None:
-        raise ProviderRefused("this browser did not begin it, or too long ago")
+async def _admit(services: Services, origin: Origin) -> None:
+    """Count a return from the provider. Raises TooManyAttempts if its network has had as many as it may."""
+    if services.limits is None:
+        return
+    verdict = await services.limits.take([Claim(f"returns:{network_of(origin.address)}", 1, RETURNS, RETURNS_S)])
+    if not verdict.granted:
+        raise TooManyAttempts(max(1, verdict.retry_after_s))
+
+
+def _check(flow: Flow, principal: Principal) -> None:
+    """Raise ProviderRefused if a visit was to link somebody, and they are not who is signed in."""
     if flow.link and (principal.user != flow.link or principal.grant != "session"):
         raise ProviderRefused("whoever is signed in is not who began it")
-    return flow
+
+
+async def _refused(
+    request: _Request, services: Services, principal: Principal, flow: Flow, error: GatewayError
+) -> Response[str]:
+    """Answer somebody who is not let in, or not linked, with the page that their visit began at."""
+    shown = _refusal(services, error)
+    if flow.link and principal.user == flow.link:
+        return await show_account(request, services, principal, {"elsewhere": shown})
+    return show_page(request, services, "sign_in", shown, flow.way)
 
 
 def _refusal(services: Services, error: GatewayError) -> Form:

@@ -20,7 +20,8 @@ from gateway.identity.errors import IdentityError
 from gateway.identity.log_in import LogIn
 from gateway.identity.ports import IdentitiesUnavailable
 from gateway.identity.principal import Principal
-from gateway.identity.throttle import network_of
+from gateway.identity.users import SIGNED_UP
+from gateway.limiting.address import network_of
 from gateway.limits import Claim
 from gateway.pages import account_context, form, html
 from gateway.ports import GatewayError
@@ -103,13 +104,12 @@ async def sign_up(request: _Request, services: Services) -> Response[Any]:
             what = "Too many have signed up from your address: try again later."
             raise Problem(429, "TOO_MANY_REQUESTS", what, headers=headers)
     try:
-        user = await directory.users.sign_up(fields.get("name", ""), fields.get("password", ""), origin)
-        entered = await directory.door.log_in(user.name, fields.get("password", ""), origin)
+        entered = await directory.door.sign_up(fields.get("name", ""), fields.get("password", ""), origin)
     except (IdentityError, IdentitiesUnavailable) as error:
         return show_page(request, services, "sign_up", failed(error, fields))
-    if services.settings.sandbox and user.account is not None:
+    if services.settings.sandbox:
         try:
-            await Faucet(services.commands, services.views).give(user.account, services.exchange.now_ms())
+            await Faucet(services.commands, services.views).give(SIGNED_UP + entered.user, services.exchange.now_ms())
         except GatewayError as error:  # it can be asked for at the account's page
             _LOG.warning("a new account could not be given anything yet: %s", error)
     return await let_in(request, services, entered, "/account?welcome=1")

@@ -69,13 +69,17 @@ async def new_codes(request: _Request, services: Services, principal: Principal)
 
 @post(f"{FACTOR}/off", opt={"needs": "manage-self"})
 async def end_factor(request: _Request, services: Services, principal: Principal) -> Response[Any]:
-    """Turn the second factor off."""
+    """Turn the second factor off; all other sessions end."""
     fields = await form(request)
     try:
-        await directory_of(services).second_factors.end(principal.user, fields.get("code", ""), origin_of(request))
+        token = await directory_of(services).second_factors.end(
+            principal.user, fields.get("code", ""), origin_of(request)
+        )
     except _REFUSED as error:
         return await show_account(request, services, principal, {"factor": failed(error, {})})
-    return done("factor-off")
+    answer = done("factor-off")
+    answer.cookies.append(keep(SESSION, token, services.settings.tls))
+    return answer
 
 
 @post(f"{ACCOUNT}/keys", opt={"needs": "manage-self"})

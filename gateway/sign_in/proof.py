@@ -1,4 +1,4 @@
-"""Asks on one's own page once more who it is, before something is made that outlasts the session: a key, or another way to sign in.
+"""Asks in a form once more who it is, before something is done that outlasts the session: a key, another way to sign in, another's role.
 
 A page has several such forms, so each has fields of its own for it: the form called `key` has `key_password` and `key_code`.
 """
@@ -16,6 +16,19 @@ from gateway.identity.principal import Principal
 from gateway.ports import GatewayError
 from gateway.services import Services
 from gateway.sign_in.forms import Form, directory_of, failed, origin_of
+
+
+async def asked_of(services: Services, principal: Principal) -> dict[str, Any]:
+    """Return what a page needs to know to ask for it: `has_password`, `second_factor`, `can_prove`, `fresh_minutes`, `oidc_label`."""
+    directory, provider = directory_of(services), services.provider
+    user = await directory.users.get(principal.user)
+    return {
+        "has_password": user.has_password,
+        "second_factor": user.second_factor,
+        "can_prove": user.has_password or await directory.reauthentication.is_fresh(principal),
+        "fresh_minutes": directory.reauthentication.fresh_ms // 60_000,
+        "oidc_label": None if provider is None else provider.settings.label,
+    }
 
 
 async def prove(

@@ -14,6 +14,7 @@ from gateway.admin.newest_audit import NewestAudit, ShowingSink
 from gateway.audit_log import AuditLog
 from tests.gateway.adapters import LOCAL
 from tests.gateway.let_in import House, peopled
+from wire.errors import NotReachableError
 
 
 class KeptSink:
@@ -21,8 +22,11 @@ class KeptSink:
 
     def __init__(self) -> None:
         self.entries: list[AuditEntry] = []
+        self.up = True
 
     def write(self, entries: Sequence[AuditEntry]) -> None:
+        if not self.up:
+            raise NotReachableError("it is away")
         self.entries += entries
 
     def close(self) -> None:
@@ -45,9 +49,15 @@ class Administered(House):
 
     def written(self, action: str) -> list[tuple[str, str, str]]:
         """Return actor, subject and outcome of what was written down of an action."""
-        entries = [*self.kept.entries, *self.log._queue]
-        once = {(entry.seq): entry for entry in entries}
-        return [(each.actor, each.subject, each.outcome) for each in once.values() if each.action == action]
+        return [(each.actor, each.subject, each.outcome) for each in self._entries(action)]
+
+    def details(self, action: str, subject: str) -> list[tuple[str, dict[str, str]]]:
+        """Return outcome and details of what was written down of an action on somebody or something."""
+        return [(each.outcome, each.details) for each in self._entries(action) if each.subject == subject]
+
+    def _entries(self, action: str) -> list[AuditEntry]:
+        once = {entry.seq: entry for entry in [*self.kept.entries, *self.log._queue]}
+        return [each for each in once.values() if each.action == action]
 
 
 @contextmanager

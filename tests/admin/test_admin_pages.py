@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pyotp import TOTP
 
 from gateway.identity.errors import NotAllowed
 from tests.admin.administered import Administered, administered
@@ -116,9 +117,14 @@ def test_what_the_market_does_not_show_in_time_is_said_to_be_unknown(
         nobody = late.post("/admin/market/kill", "ora", account="nobody", sure="yes")
         assert nobody.status_code == 504
         assert "where there is no account nobody, it is refused" in nobody.text
+        assert late.details("market-killed", "nobody") == [("done", {}), ("done", {"result": "unknown"})]
         late.commands.up = False
         down = late.post("/admin/market/AAPLUSD/halt", "ora")
         assert (down.status_code, "nothing was sent" in down.text) == (503, True)
+        assert late.details("market-phase", "AAPLUSD") == [
+            ("done", {"phase": "halt"}),
+            ("refused", {"phase": "halt", "why": "NOT_TAKEN"}),
+        ]
         late.log._waiting_max = 0  # the audit log takes nothing more
         late.commands.up = True
         before = len(late.floor.projected.venue.written["book-inbox"])
@@ -126,6 +132,31 @@ def test_what_the_market_does_not_show_in_time_is_said_to_be_unknown(
         assert untold.status_code == 503
         assert len(late.floor.projected.venue.written["book-inbox"]) == before
         late.log._waiting_max = 1_000
+
+
+@pytest.mark.parametrize(
+    ("path", "fields", "status", "said"),
+    [
+        ("COINUSD/halt", {}, 503, "nothing was sent"),
+        ("NONE/halt", {}, 422, "NONE is not listed"),
+    ],
+)
+def test_the_answer_is_the_same_when_only_the_action_could_be_written_down(
+    home: Administered, path: str, fields: dict[str, str], status: int, said: str
+) -> None:
+    key = {**home.key("ora", "admin"), **HERE}
+    home.client.cookies.clear()
+    soon(lambda: home.log.waiting == 0)
+    home.kept.up = home.commands.up = False
+    home.log._waiting_max, before = 1, home.log._waiting_max
+    try:
+        answer = home.client.post(f"/admin/market/{path}", data=fields, headers=key)
+        assert home.log.waiting == 1
+    finally:
+        home.kept.up = home.commands.up = True
+        home.log._waiting_max = before
+    assert (answer.status_code, said in answer.text) == (status, True)
+    soon(lambda: home.log.waiting == 0)
 
 
 # Users
@@ -144,8 +175,10 @@ def test_users_are_found_and_shown(home: Administered) -> None:
 
 def test_an_administrator_changes_role_and_accounts(home: Administered) -> None:
     home.user("vic", "viewer")
-    assert home.post("/admin/users/vic/role", "ada", role="market-maker").headers["location"].endswith("?done=role")
-    assert home.post("/admin/users/vic/accounts", "ada", account="desk", accounts="a-* b").status_code == 303
+    role = home.post("/admin/users/vic/role", "ada", role="market-maker", role_password=PASSWORD)
+    assert role.headers["location"].endswith("?done=role")
+    accounts = {"account": "desk", "accounts": "a-* b", "accounts_password": PASSWORD}
+    assert home.post("/admin/users/vic/accounts", "ada", **accounts).status_code == 303
     user = home.run(home.directory.users.get, "vic")
     assert (user.role, user.account, user.accounts) == ("market-maker", "desk", ("a-*", "b"))
     wrong = home.post("/admin/users/vic/role", "ada", role="king")
@@ -154,6 +187,39 @@ def test_an_administrator_changes_role_and_accounts(home: Administered) -> None:
     assert (bad.status_code, 'value="no good"' in bad.text) == (422, True)
     assert ("ada", "vic", "done") in home.written("role-changed")
     assert ("ada", "vic", "done") in home.written("accounts-changed")
+
+
+@pytest.mark.parametrize(
+    ("what", "fields"), [("role", {"role": "admin"}), ("accounts", {"account": "", "accounts": "demo"})]
+)
+def test_a_session_alone_gives_nobody_more_rights(home: Administered, what: str, fields: dict[str, str]) -> None:
+    home.user(f"wes-{what}", "viewer")
+    home.user(f"amy-{what}", "admin")  # of their own, since wrong passwords make wait
+    before = home.run(home.directory.users.get, f"wes-{what}")
+    for password in ("", "not forty green kettles"):
+        shown = home.post(f"/admin/users/wes-{what}/{what}", f"amy-{what}", **fields, **{f"{what}_password": password})
+        assert (shown.status_code, "This is not your password." in shown.text) == (422, True)
+    key = home.client.post(
+        f"/admin/users/wes-{what}/{what}", data=fields, headers={**home.key(f"amy-{what}", "admin"), **HERE}
+    )
+    assert key.status_code == 422
+    assert home.run(home.directory.users.get, f"wes-{what}") == before
+
+
+def test_an_administrator_with_a_second_factor_shows_it_to_change_a_role(home: Administered) -> None:
+    home.user("ann", "admin")
+    home.user("wim", "viewer")
+    session = home.session("ann")
+    setup = home.run(home.directory.second_factors.begin, "ann")
+    confirmed = home.run(home.directory.second_factors.confirm, "ann", TOTP(setup.secret).now())
+    session["cookie"] = f"{home.cookie}={confirmed.token}"
+    wanted = {"role": "trader", "role_password": PASSWORD}
+    assert 'name="role_code"' in home.client.get("/admin/users/wim", headers=session).text
+    for code, status in (("000000x", 422), (confirmed.recovery_codes[0], 303), (confirmed.recovery_codes[0], 422)):
+        home.client.cookies.clear()
+        answer = home.client.post("/admin/users/wim/role", data={**wanted, "role_code": code}, headers=session)
+        assert answer.status_code == status
+    assert home.run(home.directory.users.get, "wim").role == "trader"
 
 
 def test_who_is_shut_out_is_out_at_once_and_can_be_let_in_again(home: Administered) -> None:
@@ -198,7 +264,7 @@ def test_the_last_administrator_stays_one(redis_url: str, tmp_path: Path) -> Non
             with pytest.raises(NotAllowed, match="last administrator"):
                 home.run(change, "ada", *more, spare_last_admin=True)
         home.run(users.enable, "eve")
-        assert home.post("/admin/users/ada/role", "eve", role="viewer").status_code == 303
+        assert home.post("/admin/users/ada/role", "eve", role="viewer", role_password=PASSWORD).status_code == 303
         with pytest.raises(NotAllowed, match="last administrator"):
             home.run(users.set_role, "eve", "trader", spare_last_admin=True)
 

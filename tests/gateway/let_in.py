@@ -21,6 +21,7 @@ from gateway.changes import RedisChanges
 from gateway.identity.directory import Directory
 from gateway.identity.principal import Role
 from gateway.identity.secrets import SecretKey
+from gateway.limits import Limits
 from gateway.services import GatewaySettings
 from gateway.views import RedisViews
 from tests.gateway.adapters import ACCOUNT, LOCAL, Floor, FloorCommands
@@ -103,6 +104,7 @@ def peopled(
     database: str | None = None,
     audit: Audit | None = None,
     newest_audit: NewestAudit | None = None,
+    counted_by: Limits | None = None,
     **settings: Any,
 ) -> Peopled:
     """Make an application with a directory in `database` (None: SQLite in the folder); other keywords are fields of `GatewaySettings`."""
@@ -135,6 +137,7 @@ def peopled(
         lifespan=[ports],
         alerts=AlertPorts(rules, rules),
         identities=directory,
+        limits=counted_by,
         operator=commands,
         audit=audit,
         newest_audit=newest_audit,

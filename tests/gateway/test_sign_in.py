@@ -63,6 +63,20 @@ def test_who_signs_up_is_signed_in_with_a_name_of_their_own_and_play_money(home:
     assert again == balances
 
 
+def test_who_signs_up_behind_an_address_with_many_wrong_passwords_is_told_their_name(
+    redis_url: str, venue: str, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    with house(redis_url, venue, tmp_path_factory.mktemp("office"), trusted_proxies=("10.0.0.0/8",)) as office:
+        office.stands_behind("10.0.0.1")
+        own = {**HERE, "x-forwarded-for": "192.0.2.66"}
+        stormed = [send(office, "/sign-in", own, name=f"w{number:02}", password=WRONG) for number in range(12)]
+        assert stormed[-1].status_code == 429
+        answer = send(office, "/sign-up", own, name="zoe", password=PASSWORD)
+        assert (answer.status_code, answer.headers["location"]) == (303, "/account?welcome=1")
+        assert re.search(r"Your name here is zoe-\d{5}", office.client.get("/account?welcome=1", headers=own).text)
+        assert len(office.run(office.directory.users.all)) == 1
+
+
 def test_nothing_is_told_of_a_name_that_is_taken_or_of_passwords(home: House) -> None:
     assert send(home, "/sign-up", name="ann", password=PASSWORD).status_code == 303
     home.client.cookies.clear()
@@ -159,6 +173,26 @@ def test_signing_in_with_a_second_factor(home: House) -> None:
     assert home.client.get("/account").status_code == 200
     off = send(home, "/account/second-factor/off", code=codes[1])
     assert off.headers["location"] == "/account?done=factor-off"
+    assert "Your second factor is off." in home.client.get("/account?done=factor-off").text
+
+
+def test_how_many_recovery_codes_are_left_is_shown_to_who_has_them(home: House) -> None:
+    home.user("kim")
+    assert "recovery codes" not in home.client.get("/account", headers=home.session("kim")).text
+    setup = home.run(home.directory.second_factors.begin, "kim")
+    confirmed = home.run(home.directory.second_factors.confirm, "kim", pyotp.TOTP(setup.secret).now())
+    own = {"cookie": f"{home.cookie}={confirmed.token}", **HERE}
+    shown = []
+    for code in (None, *confirmed.recovery_codes):
+        if code is not None:
+            home.run(home.directory.second_factors.show, "kim", code)
+        page = home.client.get("/account", headers=own).text
+        shown += re.findall(r">(\w+ of your recovery codes [^<]+)<", page)
+    assert shown == [
+        *(f"{left} of your recovery codes are left." for left in range(10, 1, -1)),
+        "1 of your recovery codes is left.",
+        "None of your recovery codes is left: make new ones.",
+    ]
 
 
 def test_changing_the_password_ends_all_other_sessions(home: House) -> None:

@@ -98,7 +98,7 @@ class Request(OAuth2Request):
 
 
 class OpenIdProvider:
-    """`user` is who signs in there; `claims` replace those of the ID token, `forge` the whole token, `signer` signs, `published` is what others know."""
+    """`user` is who signs in there, `trades` how often a code was brought for a token; `claims` replace those of the ID token, `forge` the whole token, `signer` signs, `published` is what others know."""
 
     def __init__(self, issuer: str) -> None:
         self.issuer = issuer
@@ -111,7 +111,7 @@ class OpenIdProvider:
         self.answer: dict[str, str] = {}
         self.metadata: dict[str, Any] = {}
         self.down = False
-        self.key_reads = 0
+        self.key_reads = self.trades = 0
         self.codes: dict[str, Code] = {}
         self._server = _authorization_server(self)
 
@@ -137,6 +137,7 @@ class OpenIdProvider:
                 more["Location"] += "".join(f"&{name}={value}" for name, value in self.answer.items())
             return status, body, more
         if path == "/token":
+            self.trades += 1
             status, body, more = self._server.create_token_response(request)
             if "id_token" in body:
                 body = body | {"id_token": self.forge(body["id_token"])}

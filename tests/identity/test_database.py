@@ -122,7 +122,7 @@ def test_another_secret_key_is_refused_at_the_start(url: str):
     world = World(url)
 
     async def scenario(directory: Directory) -> None:
-        await directory.create_user("alice", PASSWORD)
+        await directory.users.create("alice", PASSWORD)
 
     async def other() -> None:
         directory = world.directory(secret=SecretKey.new())
@@ -140,9 +140,9 @@ def test_a_secret_key_is_replaced_by_one_in_front_and_sealing_anew(url: str):
     names: dict[str, str] = {}
 
     async def before(directory: Directory) -> None:
-        await directory.create_user("alice", PASSWORD)
+        await directory.users.create("alice", PASSWORD)
         await directory.second_factors.begin("alice")
-        names["key"], names["secret"] = await directory.create_key("alice", ["read"])
+        names["key"], names["secret"] = await directory.keys.create("alice", ["read"])
 
     async def between(directory: Directory) -> None:
         assert await directory.renew_seals() == 3
@@ -193,16 +193,16 @@ def test_no_secret_stands_in_the_database_a_repr_a_log_or_an_exception(
     shown: list[Any] = []
 
     async def scenario(directory: Directory) -> None:
-        shown.append(await directory.create_user("alice", CANARY))
+        shown.append(await directory.users.create("alice", CANARY))
         setup = await directory.second_factors.begin("alice")
         log_in = await directory.door.log_in("alice", CANARY, HOME)
-        key_id, secret = await directory.create_key("alice", ["read"])
+        key_id, secret = await directory.keys.create("alice", ["read"])
         shown.extend([setup, log_in, await directory.key(key_id), await directory.session(log_in.token)])
         shown.extend(
             [*await directory.keys.of("alice"), *await directory.sessions.of("alice"), directory, world.secret]
         )
         secrets.extend([setup.secret, log_in.token, secret])
-        for wrong in (directory.door.log_in("alice", CANARY + "x"), directory.users.sign_up("al", CANARY)):
+        for wrong in (directory.door.log_in("alice", CANARY + "x"), directory.door.sign_up("al", CANARY)):
             try:
                 shown.append(await wrong)
             except IdentityError as error:

@@ -12,7 +12,8 @@ from gateway.identity.core import Origin
 from gateway.identity.directory import Directory
 from gateway.identity.errors import InvalidField, LogInRefused, NameTaken, TooManyAttempts
 from gateway.identity.log_in import LogIn
-from gateway.identity.passwords import check
+from gateway.identity.passwords import WAITING_MAX, check
+from gateway.identity.ports import IdentitiesUnavailable
 from tests.identity.directories import HOME, OTHER, PASSWORD, World, played
 
 STRANGER = Origin("198.51.100.9", "curl")
@@ -29,7 +30,7 @@ def test_the_right_password_begins_a_session_whatever_the_case_of_the_name(url: 
     world = World(url)
 
     async def scenario(directory: Directory) -> None:
-        await directory.create_user("Alice", PASSWORD, role="market-maker", account="mm-1", accounts=("mm-*",))
+        await directory.users.create("Alice", PASSWORD, role="market-maker", account="mm-1", accounts=("mm-*",))
         first = await directory.door.log_in("aLICE", PASSWORD, HOME)
         again = await directory.door.log_in("Alice", PASSWORD, HOME)
         assert first.token != again.token
@@ -49,11 +50,11 @@ def test_the_right_password_begins_a_session_whatever_the_case_of_the_name(url: 
 def test_a_name_is_taken_whatever_its_case_and_two_who_want_it_at_once_do_not_both_get_it(url: str):
     async def scenario(one: Directory, two: Directory) -> None:
         made = await asyncio.gather(
-            one.create_user("carol", PASSWORD), two.create_user("CAROL", PASSWORD), return_exceptions=True
+            one.users.create("carol", PASSWORD), two.users.create("CAROL", PASSWORD), return_exceptions=True
         )
         assert sorted(type(each).__name__ for each in made) == ["NameTaken", "UserShown"]
         with pytest.raises(NameTaken):
-            await one.create_user("Carol", PASSWORD)
+            await one.users.create("Carol", PASSWORD)
 
     played(World(url), scenario, directories=2)
 
@@ -62,23 +63,62 @@ def test_who_signs_up_never_finds_the_name_taken_and_so_learns_of_nobody(url: st
     world = World(url)
 
     async def scenario(directory: Directory) -> None:
-        await directory.create_user("dave", PASSWORD)
-        first = await directory.users.sign_up("dave", PASSWORD, HOME)
-        second = await directory.users.sign_up("dave", PASSWORD, HOME)
-        assert first.name != second.name
-        assert first.name.startswith("dave-")
-        assert (first.role, first.account, first.accounts) == ("trader", f"user.{first.name}", ())
-        assert (await directory.door.log_in(first.name, PASSWORD)).user == first.name
+        await directory.users.create("dave", PASSWORD)
+        first = await directory.door.sign_up("dave", PASSWORD, HOME)
+        second = await directory.door.sign_up("dave", PASSWORD, HOME)
+        assert first.user != second.user
+        assert first.user.startswith("dave-")
+        made = await directory.users.get(first.user)
+        assert (made.role, made.account, made.accounts) == ("trader", f"user.{first.user}", ())
+        assert (await directory.door.log_in(first.user, PASSWORD)).user == first.user
 
     played(world, scenario)
-    assert world.events() == ["user-created", "signed-up", "signed-up", "logged-in"]
+    assert world.events() == ["user-created", *["signed-up", "logged-in"] * 2, "logged-in"]
+
+
+def test_who_signs_up_is_in_for_one_hash_whatever_was_wrong_at_their_address(url: str):
+    world = World(url)
+
+    async def scenario(directory: Directory) -> None:
+        while await refused(directory, "nobody", OTHER) is not TooManyAttempts:
+            pass
+        before = directory.hashes
+        entered = await directory.door.sign_up("olga", PASSWORD, HOME)
+        assert directory.hashes - before == 1
+        principal = await directory.session(entered.token)
+        assert principal is not None
+        assert (principal.user, principal.grant) == (entered.user, "session")
+        assert [(one.address, one.user_agent) for one in await directory.sessions.of(entered.user)] == [
+            ("192.0.2.7", "Firefox")
+        ]
+        with pytest.raises(TooManyAttempts):  # what was wrong there is not forgiven by it
+            await directory.door.log_in("nobody", OTHER, HOME)
+
+    played(world, scenario)
+    assert world.events()[-2:] == ["signed-up", "logged-in"]
+    told = world.told[-1]
+    assert (told.user, told.address, told.facts) == (world.told[-2].user, "192.0.2.7", {"how": "password"})
+
+
+def test_who_signs_up_while_too_many_wait_to_be_hashed_is_not_made(tmp_path: Path):
+    async def scenario(directory: Directory) -> None:
+        said = await asyncio.gather(
+            *(directory.door.sign_up(f"user{number}", PASSWORD, HOME) for number in range(WAITING_MAX + 5)),
+            return_exceptions=True,
+        )
+        let_in = [entered.user for entered in said if isinstance(entered, LogIn)]
+        assert sum(isinstance(error, IdentitiesUnavailable) for error in said) == 5
+        assert len(let_in) == WAITING_MAX
+        assert sorted(user.name for user in await directory.users.all()) == sorted(let_in)
+
+    played(World(f"sqlite+aiosqlite:///{tmp_path}/identity.db"), scenario)
 
 
 def test_unknown_names_wrong_passwords_and_those_shut_out_get_one_answer_for_one_hash_each(url: str):
     async def scenario(directory: Directory) -> None:
-        await directory.create_user("erin", PASSWORD)
-        await directory.create_user("frank", PASSWORD)
-        await directory.create_user("oidc", None)
+        await directory.users.create("erin", PASSWORD)
+        await directory.users.create("frank", PASSWORD)
+        await directory.users.create("oidc", None)
         await directory.users.disable("frank")
         said = []
         for name, password in (
@@ -100,7 +140,7 @@ def test_unknown_names_wrong_passwords_and_those_shut_out_get_one_answer_for_one
 
 def test_a_password_that_was_typed_for_a_name_is_told_to_nobody(tmp_path: Path):
     async def scenario(directory: Directory) -> None:
-        await directory.create_user("alice", PASSWORD)
+        await directory.users.create("alice", PASSWORD)
         for name in (PASSWORD, "ALICE"):
             with pytest.raises(LogInRefused):
                 await directory.door.log_in(name, OTHER)
@@ -116,7 +156,7 @@ def test_of_1000_wrong_passwords_at_two_gateways_50_at_once_at_most_10_reach_the
     times = times if url.startswith("sqlite") else 3  # the same code counts on both
 
     async def scenario(one: Directory, two: Directory) -> None:
-        await one.create_user("grace", PASSWORD)
+        await one.users.create("grace", PASSWORD)
         before = one.hashes + two.hashes
         for _ in range(times):
             said = await asyncio.gather(
@@ -146,7 +186,7 @@ def test_what_strangers_have_wrong_keeps_the_owner_out_neither_at_home_nor_elsew
     world = World(url)
 
     async def scenario(directory: Directory) -> None:
-        await directory.create_user("heidi", PASSWORD)
+        await directory.users.create("heidi", PASSWORD)
         await directory.door.log_in("heidi", PASSWORD, HOME)
         for number in range(100):
             await refused(directory, "heidi", OTHER, Origin(f"198.51.100.{number}"))
@@ -166,7 +206,7 @@ def test_an_operator_who_sets_a_password_ends_all_sessions_and_waits(url: str):
     world = World(url)
 
     async def scenario(directory: Directory) -> None:
-        await directory.create_user("ivan", PASSWORD)
+        await directory.users.create("ivan", PASSWORD)
         token = (await directory.door.log_in("ivan", PASSWORD)).token
         for _ in range(10):
             await refused(directory, "ivan", OTHER, Origin())
@@ -180,7 +220,7 @@ def test_an_operator_who_sets_a_password_ends_all_sessions_and_waits(url: str):
 
 def test_a_changed_password_ends_all_other_sessions_and_the_old_password(url: str):
     async def scenario(directory: Directory) -> None:
-        await directory.create_user("judy", PASSWORD)
+        await directory.users.create("judy", PASSWORD)
         old = [(await directory.door.log_in("judy", PASSWORD)).token for _ in range(2)]
         with pytest.raises(LogInRefused):
             await directory.door.change_password("judy", "not-The-Old-1", OTHER)
@@ -199,7 +239,7 @@ def test_hashes_are_made_anew_when_they_shall_cost_more_and_a_password_is_one_ho
     world = World(url)
 
     async def before(directory: Directory) -> None:
-        await directory.create_user("ken", "\uff21ngstr\u00f6m-Battery")
+        await directory.users.create("ken", "\uff21ngstr\u00f6m-Battery")
 
     async def after(directory: Directory) -> None:
         assert (await directory.door.log_in("ken", "Angstro\u0308m-Battery")).user == "ken"
@@ -213,7 +253,7 @@ def test_hashes_are_made_anew_when_they_shall_cost_more_and_a_password_is_one_ho
 
 def test_the_loop_goes_on_while_passwords_are_hashed_at_full_cost(tmp_path: Path):
     async def scenario(directory: Directory) -> None:
-        made = asyncio.create_task(directory.create_user("laura", PASSWORD))
+        made = asyncio.create_task(directory.users.create("laura", PASSWORD))
         turns = 0
         while not made.done():
             await asyncio.sleep(0.001)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from html import unescape
 from pathlib import Path
@@ -18,11 +19,15 @@ import redis_server
 from joserfc import jwt
 from joserfc.jwk import OctKey
 
+from exchange.audit_log import AuditEntry
+from gateway.audit_log import AuditLog
 from gateway.identity.errors import NotAllowed
 from gateway.identity.oidc_flow import FLOW_S, begun, returned, sealed
 from gateway.identity.oidc_provider import REREAD_S
 from gateway.identity.oidc_settings import OidcSettings, is_trusted, oidc_settings
 from gateway.identity.secrets import SecretKey
+from gateway.limiting.local import LocalLimits
+from gateway.sign_in.elsewhere import RETURNS, RETURNS_S
 from tests.gateway.let_in import HERE, PASSWORD, House, house
 from tests.gateway.projected import NOW_MS
 from tests.identity.directories import DATABASES, new_database
@@ -67,12 +72,14 @@ class Browser:
 
     home: House
     cookies: dict[str, str] = field(default_factory=dict)
+    address: str = ""
 
     def ask(self, method: str, path: str, **given: Any) -> Any:
         self.home.client.cookies.clear()
         cookie = "; ".join(f"{name}={value}" for name, value in self.cookies.items())
         headers: dict[str, Any] = {"cookie": cookie.encode("latin-1")}
         headers |= HERE if method == "POST" else {"sec-fetch-site": "cross-site"}
+        headers |= {"x-forwarded-for": self.address} if self.address else {}
         answer = self.home.client.request(method, path, headers=headers, **given)
         for kept in answer.headers.get_list("set-cookie"):
             name, _, rest = kept.partition("=")
@@ -303,6 +310,16 @@ def test_a_code_is_good_once(home: House, op: OpenIdProvider) -> None:
     refused(replay, replay.ask("GET", way))
 
 
+def test_a_visit_reaches_the_provider_once_whatever_its_codes(home: House, op: OpenIdProvider) -> None:
+    browser = Browser(home)
+    onward, visit, before = browser.to_the_provider(), browser.cookies[VISIT], op.trades
+    state = parse_qs(urlsplit(onward).query)["state"][0]
+    for number in range(3):
+        again = Browser(home, {VISIT: visit})
+        refused(again, again.ask("GET", f"{CALLBACK}?code=junk{number}&state={state}"))
+    assert op.trades == before + 1
+
+
 def test_a_code_is_of_no_use_without_its_verifier(home: House) -> None:
     one, two = Browser(home), Browser(home)
     stolen = parse_qs(urlsplit(back(one.to_the_provider())).query)["code"][0]
@@ -469,6 +486,83 @@ def test_without_a_provider_there_is_no_such_way(tmp_path: Path) -> None:
     with redis_server.running(tmp_path) as url, house(url, "none", tmp_path) as plain:
         assert "/sign-in/elsewhere" not in plain.client.get("/sign-in").text
         assert Browser(plain).ask("POST", BEGIN, data={"next": "/"}).status_code == 404
+
+
+# How often
+
+
+class Written:
+    """A log of all that is written down."""
+
+    def __init__(self) -> None:
+        self.entries: list[AuditEntry] = []
+
+    def write(self, entries: Sequence[AuditEntry]) -> None:
+        self.entries += entries
+
+    def close(self) -> None:
+        pass
+
+    def refusals(self) -> list[dict[str, str]]:
+        return [entry.details for entry in self.entries if entry.action == "log-in-refused"]
+
+
+@contextmanager
+def bounded(op: OpenIdProvider, folder: Path, written: Written, clock_s: list[float]) -> Iterator[House]:
+    """Run the application with limits and an audit log, behind a load balancer; what is written is all there once it has ended."""
+    settings = OidcSettings(issuer=op.issuer, client_id=CLIENT_ID, client_secret=CLIENT_SECRET)
+    with (
+        AuditLog(written) as audit,
+        redis_server.running(folder) as url,
+        house(
+            url,
+            "bounded",
+            folder,
+            oidc=settings,
+            audit=audit,
+            counted_by=LocalLimits(now_s=lambda: clock_s[0]),
+            trusted_proxies=("10.0.0.0/8",),
+        ) as started,
+    ):
+        started.stands_behind("10.0.0.1")
+        yield started
+
+
+def test_who_comes_back_without_a_visit_is_refused_and_nothing_is_written_down(
+    op: OpenIdProvider, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    written, before = Written(), op.trades
+    with bounded(op, tmp_path, written, [0.0]) as asked:
+        for cookie in ("", "garbage", "gAAAAAB" + "x" * 100) * RETURNS:
+            browser = Browser(asked, {VISIT: cookie} if cookie else {}, "192.0.2.7")
+            answer = browser.ask("GET", f"{CALLBACK}?code=x&state=y")
+            assert (answer.status_code, "did not work" in answer.text, VISIT in browser.cookies) == (403, True, False)
+    assert written.refusals() == []
+    assert "nobody is let in" not in caplog.text
+    assert op.trades == before
+
+
+def test_of_one_network_so_many_a_minute_reach_the_provider_and_who_waits_can_still_come_in(
+    op: OpenIdProvider, tmp_path: Path
+) -> None:
+    written, clock_s, before = Written(), [RETURNS_S + 10.0], op.trades
+    with bounded(op, tmp_path, written, clock_s) as asked:
+        for number in range(RETURNS + 5):
+            browser = Browser(asked, address=f"2001:db8::{number + 1:x}")
+            state = parse_qs(urlsplit(browser.to_the_provider()).query)["state"][0]
+            answer = browser.ask("GET", f"{CALLBACK}?code=junk&state={state}")
+            assert answer.status_code == (403 if number < RETURNS else 429)
+        assert answer.headers["retry-after"] == str(RETURNS_S - 10)
+        assert "Too many attempts" in answer.text
+        assert op.trades == before + RETURNS
+        assert Browser(asked, address="192.0.2.7").sign_in().status_code == 303
+        late = Browser(asked, address="2001:db8::ff")
+        way = back(late.to_the_provider())
+        assert late.ask("GET", way).status_code == 429
+        clock_s[0] += RETURNS_S
+        assert late.ask("GET", way).status_code == 303
+        assert who(late)
+    assert len(written.refusals()) == RETURNS
 
 
 # Settings

@@ -33,7 +33,7 @@ def test_the_password_is_asked_for_however_new_the_session(url: str):
     world = World(url)
 
     async def scenario(directory: Directory) -> None:
-        await directory.create_user("alice", PASSWORD)
+        await directory.users.create("alice", PASSWORD)
         alice = await signed_in(directory)
         for wrong in (OTHER, ""):
             with pytest.raises(LogInRefused):
@@ -46,7 +46,7 @@ def test_the_password_is_asked_for_however_new_the_session(url: str):
 
 def test_wrong_passwords_count_together_with_those_at_log_in(url: str):
     async def scenario(directory: Directory) -> None:
-        await directory.create_user("alice", PASSWORD)
+        await directory.users.create("alice", PASSWORD)
         alice = await signed_in(directory)
         for _ in range(2):
             with pytest.raises(LogInRefused):
@@ -66,7 +66,7 @@ def test_of_who_has_a_second_factor_a_code_is_asked_for_after_the_password_and_u
     world = World(url)
 
     async def scenario(directory: Directory) -> None:
-        await directory.create_user("alice", PASSWORD)
+        await directory.users.create("alice", PASSWORD)
         totp = TOTP((await directory.second_factors.begin("alice")).secret)
         code = lambda: totp.generate_otp(world.clock.ms // 30_000)  # noqa: E731
         confirmed = await directory.second_factors.confirm("alice", code(), HOME)
@@ -102,7 +102,7 @@ def test_who_has_no_password_must_have_signed_in_of_late(url: str):
     world = World(url)
 
     async def scenario(directory: Directory) -> None:
-        await directory.create_user("alice", PASSWORD)
+        await directory.users.create("alice", PASSWORD)
         zoe, again = await from_elsewhere(directory), directory.reauthentication
         await again.all_factors(zoe, "", "", HOME)
         world.clock.pass_s(again.fresh_ms // 1_000)

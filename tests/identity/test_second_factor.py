@@ -18,7 +18,7 @@ from tests.identity.directories import HOME, PASSWORD, World, played
 
 async def set_up(world: World, directory: Directory) -> tuple[TOTP, Sequence[str]]:
     """Make alice, with a second factor whose last code is used."""
-    await directory.create_user("alice", PASSWORD)
+    await directory.users.create("alice", PASSWORD)
     setup = await directory.second_factors.begin("alice")
     totp = TOTP(setup.secret)
     confirmed = await directory.second_factors.confirm("alice", code_now(world, totp))
@@ -34,7 +34,7 @@ def test_a_second_factor_is_on_only_once_a_code_of_it_was_shown_and_then_all_oth
     world = World(url)
 
     async def scenario(directory: Directory) -> None:
-        await directory.create_user("alice", PASSWORD)
+        await directory.users.create("alice", PASSWORD)
         old = (await directory.door.log_in("alice", PASSWORD)).token
         forgotten = await directory.second_factors.begin("alice")
         setup = await directory.second_factors.begin("alice")

@@ -44,7 +44,7 @@ async def let_in(directory: Directory, what: str) -> tuple[Principal, str]:
         who = await directory.session(token)
         assert who is not None
         return who, token
-    key_id, _ = await directory.create_key("alice", ["read", "trade"])
+    key_id, _ = await directory.keys.create("alice", ["read", "trade"])
     key = await directory.key(key_id)
     assert key is not None
     return key.principal, key_id
@@ -57,7 +57,7 @@ async def knows(directory: Directory, what: str, name: str) -> bool:
 @pytest.mark.parametrize("what", ENDS)
 def test_what_ends_at_one_gateway_is_unknown_at_another_within_a_second_and_its_websockets_end(url: str, what: str):
     async def scenario(one: Directory, two: Directory) -> None:
-        await one.create_user("alice", PASSWORD)
+        await one.users.create("alice", PASSWORD)
         who, name = await let_in(one, what)
         other, _ = await let_in(one, "session" if what.startswith("key") else "key")
         assert await knows(two, what, name)
@@ -83,9 +83,9 @@ def test_who_may_less_is_let_in_again_only_as_what_they_are_now(url: str, change
     world = World(url)
 
     async def scenario(one: Directory, two: Directory) -> None:
-        await one.create_user("broker", PASSWORD, account="acme", accounts=("acme-*",))
+        await one.users.create("broker", PASSWORD, account="acme", accounts=("acme-*",))
         token = (await one.door.log_in("broker", PASSWORD)).token
-        key_id, _ = await one.create_key("broker", ["trade"], account="acme-7")
+        key_id, _ = await one.keys.create("broker", ["trade"], account="acme-7")
         who = await two.session(token)
         key = await two.key(key_id)
         assert who is not None
@@ -119,7 +119,7 @@ def test_sessions_end_when_they_are_not_used_and_at_last_in_any_case(url: str):
     world = World(url)
 
     async def scenario(directory: Directory) -> None:
-        await directory.create_user("alice", PASSWORD)
+        await directory.users.create("alice", PASSWORD)
         used, unused = [(await directory.door.log_in("alice", PASSWORD)).token for _ in range(2)]
         first = await directory.session(unused)
         assert first is not None
@@ -143,8 +143,8 @@ def test_a_key_ends_at_its_time_to_the_millisecond(url: str):
     world = World(url)
 
     async def scenario(directory: Directory) -> None:
-        await directory.create_user("alice", PASSWORD)
-        key_id, secret = await directory.create_key("alice", ["read"], expires_ms=world.clock.ms + 1_000)
+        await directory.users.create("alice", PASSWORD)
+        key_id, secret = await directory.keys.create("alice", ["read"], expires_ms=world.clock.ms + 1_000)
         key = await directory.key(key_id)
         assert key is not None
         assert key.secret == secret.encode()
@@ -162,9 +162,9 @@ def test_keys_have_what_they_were_made_with_and_are_listed_without_their_secrets
     world = World(url)
 
     async def scenario(directory: Directory) -> None:
-        await directory.create_user("alice", PASSWORD)
-        await directory.create_user("mallory", PASSWORD)
-        key_id, secret = await directory.create_key(
+        await directory.users.create("alice", PASSWORD)
+        await directory.users.create("mallory", PASSWORD)
+        key_id, secret = await directory.keys.create(
             "ALICE", ["trade", "read", "read"], ["10.1.2.3/8", "2001:db8::1", "10.0.0.0/8"], None, "my bot", by="root"
         )
         key = await directory.key(key_id)
@@ -201,9 +201,9 @@ def test_keys_have_what_they_were_made_with_and_are_listed_without_their_secrets
 )
 def test_a_key_that_cannot_be_is_refused(url: str, asked: dict[str, Any], field: str | None):
     async def scenario(directory: Directory) -> None:
-        await directory.create_user("alice", PASSWORD)
+        await directory.users.create("alice", PASSWORD)
         with pytest.raises((InvalidField, NotAllowed)) as caught:
-            await directory.create_key("alice", **({"scopes": ["read"]} | asked))
+            await directory.keys.create("alice", **({"scopes": ["read"]} | asked))
         assert getattr(caught.value, "field", None) == field
         assert await directory.keys.of("alice") == []
 
@@ -212,7 +212,7 @@ def test_a_key_that_cannot_be_is_refused(url: str, asked: dict[str, Any], field:
 
 def test_many_who_ask_at_once_cost_one_read_and_one_who_goes_away_takes_nobody_along(url: str):
     async def scenario(directory: Directory) -> None:
-        await directory.create_user("alice", PASSWORD)
+        await directory.users.create("alice", PASSWORD)
         token = (await directory.door.log_in("alice", PASSWORD)).token
         asking = [asyncio.create_task(directory.session(token)) for _ in range(200)]
         await asyncio.sleep(0)
@@ -228,7 +228,7 @@ def test_what_is_old_is_tidied_away(url: str):
     world = World(url)
 
     async def scenario(directory: Directory) -> None:
-        await directory.create_user("alice", PASSWORD)
+        await directory.users.create("alice", PASSWORD)
         await directory.door.log_in("alice", PASSWORD)
         world.clock.pass_s(31 * 24 * HOUR_S)
         await directory.door.log_in("alice", PASSWORD)
@@ -243,7 +243,7 @@ def test_while_the_database_cannot_be_read_nobody_is_let_in_and_after_10_s_webso
     world = World(url)
 
     async def scenario(directory: Directory) -> None:
-        await directory.create_user("alice", PASSWORD)
+        await directory.users.create("alice", PASSWORD)
         token = (await directory.door.log_in("alice", PASSWORD)).token
         who = await directory.session(token)
         assert who is not None
@@ -265,8 +265,8 @@ def test_while_the_database_cannot_be_read_nobody_is_let_in_and_after_10_s_webso
 
 def test_who_has_a_key_is_let_in_while_a_hundred_who_sign_in_wait_for_their_turn_to_write(url: str):
     async def scenario(directory: Directory) -> None:
-        await directory.create_user("alice", PASSWORD)
-        key_id, _ = await directory.create_key("alice")
+        await directory.users.create("alice", PASSWORD)
+        key_id, _ = await directory.keys.create("alice")
         async with directory._core.database.write():  # what one who writes holds, all the others wait for
             strangers = [
                 asyncio.create_task(directory.door.log_in(f"nobody{number}", PASSWORD, Origin(f"198.51.100.{number}")))
@@ -285,7 +285,7 @@ def test_who_has_a_key_is_let_in_while_a_hundred_who_sign_in_wait_for_their_turn
 @pytest.mark.parametrize("name", ["", "no\0body", "x" * 99, "\ud800", "é"])
 def test_what_can_be_nobodys_name_number_or_key_is_not_found(url: str, name: str):
     async def scenario(directory: Directory) -> None:
-        await directory.create_user("alice", PASSWORD)
+        await directory.users.create("alice", PASSWORD)
         assert await directory.session(name) is None
         assert await directory.key(name) is None
         assert await directory.sessions.of(name) == await directory.keys.of(name) == []
