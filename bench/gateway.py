@@ -167,8 +167,8 @@ async def _key(stack: Stack) -> tuple[str, str]:
     """Make a market maker with a key, and return the key and its secret."""
     directory = Directory(gateway.database_url(stack.settings), load_secret(gateway.secret_key_file(stack.settings)))
     async with directory.running():
-        await directory.create_user(ACCOUNT, None, role="market-maker", account=ACCOUNT)
-        return await directory.create_key(ACCOUNT, ("read", "trade"))
+        await directory.users.create(ACCOUNT, None, role="market-maker", account=ACCOUNT)
+        return await directory.keys.create(ACCOUNT, ("read", "trade"))
 
 
 def _fund(stack: Stack) -> None:

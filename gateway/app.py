@@ -76,7 +76,7 @@ def create_app(
     account = settings.demo_account
     metrics, renderer = Metrics(identities.caches if identities else dict), Renderer()
     hub = Hub(views, renderer, metrics, clients_max=settings.clients_max)
-    exchange = Exchange(commands, views, answer_s=settings.answer_s, now_ms=now_ms)
+    exchange = Exchange(commands, views, answer_s=settings.answer_s, now_ms=now_ms, count=metrics.count_order)
     streams = Streams(views, now_ms, metrics, settings.clients_max)
     hearers: list[Callable[[Changed], None]] = [hub.hear, exchange.hear, streams.hear]
     tasks: list[Any] = [hub.watch_status, exchange.run]

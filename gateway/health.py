@@ -33,7 +33,10 @@ class Metrics:
             buckets=_SECONDS,
         )
         self.orders = Counter(
-            "openbell_orders", "Orders and cancellations by what became of them", ["outcome"], registry=registry
+            "openbell_orders",
+            "Orders, changes and cancellations by what became of them",
+            ["outcome"],
+            registry=registry,
         )
         self.live_clients = Gauge("openbell_live_clients", "Open websockets", registry=registry)
         self.live_boards = Gauge("openbell_live_boards", "Topics that somebody watches", registry=registry)
@@ -87,6 +90,10 @@ class Metrics:
             "openbell_view_age_seconds", "Age of the views; NaN: not known", registry=registry
         )
         registry.register(_Caches(caches))
+
+    def count_order(self, outcome: str, orders: int = 1) -> None:
+        """Count what became of orders: what the exchange answered, or why it could not be asked."""
+        self.orders.labels(outcome).inc(orders)
 
     def text(self) -> bytes:
         """Return all figures in Prometheus's text format."""

@@ -26,6 +26,7 @@ from gateway.analysis_page import Contexts, read_breadth, read_inbox, read_symbo
 from gateway.health import Metrics
 from gateway.ports import Changed, Views, ViewsUnavailable
 from gateway.render import Renderer
+from gateway.seats import Seats
 from gateway.shown import Span
 
 PUSH_S: Final = 0.08
@@ -151,10 +152,6 @@ class Board:
         return self._renderer.partial(name, **{**context, listed: rows[-max(changed, CANDLES_MIN) :]})
 
 
-class TooManyClients(Exception):
-    """There are as many websockets as there may be."""
-
-
 class Hub:
     """All boards that somebody watches. Topics of an account name it; who watches must be one who may."""
 
@@ -170,10 +167,9 @@ class Hub:
         self._views = views
         self._renderer = renderer
         self._metrics = metrics
-        self._clients_max = clients_max
         self._push_s = push_s
         self._boards: dict[Topic, Board] = {}
-        self._clients = 0
+        self.seats = Seats(clients_max, metrics)
 
     @staticmethod
     def market_topics(symbol: str, span: Span, account: str | None, read: int = 0) -> list[Topic]:
@@ -192,10 +188,7 @@ class Hub:
         return [("status",), ("inbox", account, str(read))]
 
     def join(self, topics: list[Topic]) -> Client:
-        """Return a new watcher of some topics. Raises TooManyClients."""
-        if self._clients >= self._clients_max:
-            self._metrics.refused_clients.inc()
-            raise TooManyClients("as many websockets are open as may be")
+        """Return a new watcher of some topics, for whom a seat is taken."""
         client = Client()
         for topic in topics:
             board = self._boards.get(topic)
@@ -203,7 +196,6 @@ class Hub:
                 push_s = self._push_s * {"market": 1, "analysis": SLOWEST}.get(topic[0], SLOWER)
                 board = self._boards[topic] = Board(self._reader(topic), self._renderer, self._metrics, push_s)
             board.join(client)
-        self._clients += 1
         self._note()
         return client
 
@@ -214,7 +206,6 @@ class Hub:
             if not board.clients:
                 board.close()
                 del self._boards[topic]
-        self._clients -= 1
         self._note()
 
     def hear(self, changed: Changed) -> None:
@@ -232,7 +223,6 @@ class Hub:
             await asyncio.sleep(STATUS_S)
 
     def _note(self) -> None:
-        self._metrics.live_clients.set(self._clients)
         self._metrics.live_boards.set(len(self._boards))
 
     def _reader(self, topic: Topic) -> Callable[[], Awaitable[Contexts]]:

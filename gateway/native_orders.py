@@ -57,13 +57,11 @@ async def place_order(request: _Request, services: Services, trading: TradingSer
         order = await read_ticket(fields, services.views, trading.account, trading.now_ms())
         answer = await trading.place(order, new_id=not fields.get("request_id"))
     except GatewayError as error:
-        services.metrics.orders.labels(problem_of(error).code).inc()
         if not isinstance(error, UnknownOutcome):
             raise
         price = await price_text(order, services.views)
         told = {"price": f"To send it again under the same request id, send this price: {price}"}
         return _unknown(error, {**_ask_by(order.request_id), **told})
-    services.metrics.orders.labels(answer.refusal or answer.outcome.state).inc()
     return Response(_granted(answer), status_code=201)
 
 
@@ -71,35 +69,29 @@ async def place_order(request: _Request, services: Services, trading: TradingSer
 async def place_oco(request: _Request, services: Services, trading: TradingService) -> Response[Any]:
     """Place two orders of which one cancels the other, and return what became of them."""
     fields = await read_object(request, OCO_FIELDS, dict.fromkeys(("first", "second"), TERMS))
-    return await _place_group(
-        services, trading, fields, read_oco(fields, services.views, trading.account, trading.now_ms())
-    )
+    return await _place_group(trading, fields, read_oco(fields, services.views, trading.account, trading.now_ms()))
 
 
 @post("/orders/bracket", opt={"needs": "trade", "orders": 3})
 async def place_bracket(request: _Request, services: Services, trading: TradingService) -> Response[Any]:
     """Place an order with the two exits that follow it, and return what became of it."""
     fields = await read_object(request, BRACKET_FIELDS, dict.fromkeys(("entry", "take_profit", "stop_loss"), TERMS))
-    return await _place_group(
-        services, trading, fields, read_bracket(fields, services.views, trading.account, trading.now_ms())
-    )
+    return await _place_group(trading, fields, read_bracket(fields, services.views, trading.account, trading.now_ms()))
 
 
 async def _place_group(
-    services: Services, trading: TradingService, fields: dict[str, Any], reading: Awaitable[PlaceOco | PlaceBracket]
+    trading: TradingService, fields: dict[str, Any], reading: Awaitable[PlaceOco | PlaceBracket]
 ) -> Response[Any]:
     """Place the group that is being read."""
     try:
         group = await reading
         answer = await trading.place_group(group, new_id=not fields.get("request_id"))
     except GatewayError as error:
-        services.metrics.orders.labels(problem_of(error).code).inc()
         if not isinstance(error, UnknownOutcome):
             raise
         return _unknown(error, _ask_by(group.request_id))
     refusals = [each.refusal for each in answer.orders if each.refusal]
     refusal = answer.outcome.repeat or answer.outcome.reason or (refusals[0] if refusals else None)
-    services.metrics.orders.labels(refusal or answer.outcome.state).inc()
     if refusal:
         raise Problem(409, refusal, REFUSALS[refusal].sentence)
     return Response(answer, status_code=201)

@@ -82,10 +82,8 @@ async def place_order(
         order = await read_ticket(ticket_fields, services.views, trading.account, trading.now_ms())
         answer = await trading.place(order)
         ticket, status = _answered(symbol, fields, answer)
-        services.metrics.orders.labels(answer.refusal or answer.outcome.state).inc()
     except GatewayError as error:
         problem = problem_of(error)
-        services.metrics.orders.labels(problem.code).inc()
         if "symbol" in problem.fields:
             raise Problem(404, "NOT_FOUND", "There is no such symbol.") from error
         if order is not None and isinstance(error, UnknownOutcome):  # to send it again, it must be the same
@@ -110,11 +108,9 @@ async def cancel_order(
         answer = await trading.cancel(order_id)
     except GatewayError as error:
         problem = problem_of(error)
-        services.metrics.orders.labels(problem.code).inc()
         if not by_htmx:
             raise
         return await _cancelled(services, trading.account, symbol, _not_done(problem), problem.status)
-    services.metrics.orders.labels(answer.refusal or "CANCEL_ACCEPTED").inc()
     if by_htmx:
         status = 409 if answer.refusal else 200
         return await _cancelled(services, trading.account, symbol, told(answer), status)

@@ -17,7 +17,7 @@ from exchange.money import UNITS_MAX, from_units, minor_step, parse_decimal
 Errors: TypeAlias = dict[str, str]
 """What to write instead, by field."""
 
-_REQUEST_ID = re.compile(r"[\x21-\x7e]{1,64}")
+REQUEST_ID: Final = re.compile(r"[\x21-\x7e]{1,64}")
 _CHECKED: Final = {True: True, False: False, "true": True, "false": False}
 """What a form's box sends when it is ticked, beside what programs send."""
 
@@ -172,7 +172,7 @@ class Reading:
     def request_id(self, made: str) -> str:
         """Return the request's own id, or `made` if it has none."""
         value = made if self.missing("request_id") else self.text("request_id", "1 to 64 printable ASCII characters")
-        if value and not _REQUEST_ID.fullmatch(value):
+        if value and not REQUEST_ID.fullmatch(value):
             self.wrong("request_id", "This must be 1 to 64 printable ASCII characters without a space: write another.")
         return value
 

@@ -35,11 +35,12 @@ class GatewaySettings:
     answer_s: float = 5.0
     send_s: float = 10.0
     clients_max: int = 2_000
+    """How many websockets of pages may be open, and how many others; one address may have half of each."""
     limits: LimitSettings = field(default_factory=LimitSettings)
     trusted_proxies: tuple[str, ...] = ()
     """The networks (CIDR) of the proxies that may say whom they pass on."""
     access_log: AccessLog = "notable"
-    """Which requests are logged: none, those that fail or concern safety, or all."""
+    """Which requests are logged: `off`: none; `notable`: those that fail or concern safety; or `all`."""
     tls: bool = False
     """Whether pages come over TLS, of this server or of what stands before it: then cookies are bound to it."""
     sandbox: bool = True

@@ -15,7 +15,8 @@ from gateway.alert_cookie import alerts_read
 from gateway.binance.streams.outbox import FRAMES
 from gateway.entry import POLICY, TRY_LATER
 from gateway.identity.principal import Principal
-from gateway.live import Client, Hub, TooManyClients, Topic
+from gateway.limiting.address import client_address
+from gateway.live import Client, Hub, Topic
 from gateway.ports import ViewsUnavailable
 from gateway.services import Services
 from gateway.shown import Span
@@ -58,13 +59,19 @@ async def live_alerts(socket: _Socket, services: Services, principal: Principal)
 
 
 async def _serve(socket: _Socket, services: Services, principal: Principal, topics: list[Topic]) -> None:
-    """Send a client its topics until either side ends it, or what it was let in by is no longer valid."""
+    """Send a client its topics, unless there are too many already."""
     await socket.accept()
-    try:
-        client = services.hub.join(topics)
-    except TooManyClients:
-        await socket.close(TRY_LATER, "too many")
-        return
+    address = client_address(socket.scope, services.settings.trusted_proxies)
+    with services.hub.seats.take(address) as has_seat:
+        if has_seat:
+            await _push(socket, services, principal, topics)
+        else:
+            await socket.close(TRY_LATER, "too many")
+
+
+async def _push(socket: _Socket, services: Services, principal: Principal, topics: list[Topic]) -> None:
+    """Send a client its topics until either side ends it, or what it was let in by is no longer valid."""
+    client = services.hub.join(topics)
     tasks = [asyncio.create_task(_send(socket, client, services)), asyncio.create_task(_hear(socket))]
     ended = asyncio.create_task(_ended(services, principal))
     try:

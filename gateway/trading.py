@@ -33,7 +33,8 @@ from exchange.messages import (
     SetDeadMan,
 )
 from gateway import shapes
-from gateway.ports import Changed, Commands, NotTaken, UnknownOutcome, Views, ViewsUnavailable
+from gateway.ports import Changed, Commands, GatewayError, NotTaken, UnknownOutcome, Views, ViewsUnavailable
+from gateway.problems import problem_of
 from gateway.shown import Answer, GroupAnswer, OrderShown, Outcome
 from gateway.tickets import new_request_id
 from wire.clock import wall_ms
@@ -134,7 +135,10 @@ class TradingService:
 
 
 class Exchange:
-    """Asks the market for what accounts want, as long as `run` runs. `now_ms` is the time that commands are stamped with."""
+    """Asks the market for what accounts want, as long as `run` runs.
+
+    `now_ms` is the time that commands are stamped with; `count` is told what became of each request, as a code.
+    """
 
     def __init__(
         self,
@@ -144,9 +148,11 @@ class Exchange:
         answer_s: float = ANSWER_S,
         waiting_max: int = WAITING_MAX,
         now_ms: Callable[[], int] = wall_ms,
+        count: Callable[[str], None] = lambda _: None,
     ) -> None:
         self.now_ms = now_ms
         self.views = views
+        self._count = count
         self._commands = commands
         self._answer_s = answer_s
         self._waiting_max = waiting_max
@@ -167,6 +173,15 @@ class Exchange:
         self, command: AccountCommand, legs: Sequence[str] = (), *, new_id: bool
     ) -> tuple[Answer, list[Answer]]:
         """Write a command and wait for its outcome, and unless that is a refusal for those of the requests `legs`. Errors as in `place`."""
+        try:
+            answer, told = await self._ask(command, legs, new_id)
+        except GatewayError as error:
+            self._count(problem_of(error).code)
+            raise
+        self._count(answer.refusal or answer.outcome.state)
+        return answer, told
+
+    async def _ask(self, command: AccountCommand, legs: Sequence[str], new_id: bool) -> tuple[Answer, list[Answer]]:
         account = command.account
         leg_waiters = [_Waiter(account, leg, None) for leg in legs]
         if len(self._waiting) + len(legs) >= self._waiting_max:

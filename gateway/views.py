@@ -258,7 +258,11 @@ class RedisViews:
         ]
 
     async def reports(self, account: str, after: int) -> Reports:
-        """Return what happened to the account's orders after a report."""
+        """Return what happened to the account's orders after a report, but for orders of listings that the log no longer has.
+
+        Raises:
+            ViewsUnavailable: while one is of a listing that is yet to be read: leaving it out, its reader would go on behind it.
+        """
         rows: list[ReportRow] = []
         for length in (NEW_REPORTS, REPORTS_MAX):
             (stored,) = await self._read(lambda keys: [("lrange", keys.reports(account), 0, length - 1)])  # noqa: B023
@@ -269,6 +273,10 @@ class RedisViews:
         new = [row for row in reversed(rows) if row.seq > after]
         await self._know([row.order for row in new])
         known = [row for row in new if (row.order.symbol, row.order.listing) in self._listings]
+        if len(known) < len(new):
+            newest = dict(sorted(self._listings))
+            if any(row.order.listing > newest.get(row.order.symbol, 0) for row in new):
+                raise ViewsUnavailable("an order is of a listing that is not known yet; try again in some seconds")
         return Reports(
             reports=[shapes.report(row, self._listings[row.order.symbol, row.order.listing]) for row in known],
             complete=complete,

@@ -14,17 +14,16 @@ from gateway.binance.errors import BinanceError
 from gateway.binance.order_refusals import NOT_CANCELLED, UNKNOWN, refused
 from gateway.binance.order_shapes import cancelled, my_trade, queried
 from gateway.binance.order_terms import PLACE, listed
-from gateway.binance.orders import FILLS_MAX, after_effect, prepare
+from gateway.binance.orders import after_effect, prepare
 from gateway.binance.parameters import Parameters
 from gateway.identity.roles import may
+from gateway.keys import ENDED_MAX, FILLS_MAX
 from gateway.limiting.claims import order_claims
 from gateway.limiting.settings import rate_limits
 from gateway.ports import UnknownOutcome
 from gateway.shown import FillShown, OrderShown
 from gateway.tickets import new_request_id
 
-ENDED_MAX: Final = 1_000
-"""So many of an account's ended orders are kept."""
 LIMIT: Final = 500
 LIMIT_MAX: Final = 1_000
 DAY_MS: Final = 86_400_000

@@ -10,7 +10,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from decimal import Decimal
 from itertools import groupby
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
@@ -18,6 +18,8 @@ from gateway.binance.intervals import Interval
 from gateway.binance.numbers import plain
 from gateway.shown import CandleShown, TradeShown
 
+WATCHED_MAX: Final = 60
+"""Greatest number of closed klines that are watched for corrections."""
 _NOTHING = Decimal(0)
 
 
@@ -59,15 +61,18 @@ class Kline(msgspec.Struct, frozen=True, kw_only=True):
 def merged(candles: Iterable[CandleShown], interval: Interval) -> list[Kline]:
     """Return the klines of candles that are in their order, of the span `interval.span`; none where there are no candles.
 
-    The last one is closed if the last candle that it can have is.
+    One is closed if its last candle is, and either it can have no later one or candles have passed it.
     """
+    groups = [
+        (opening, list(some)) for opening, some in groupby(candles, lambda candle: interval.opening(candle.start_ms))
+    ]
     return [
-        _kline(list(some), opening, interval)
-        for opening, some in groupby(candles, lambda candle: interval.opening(candle.start_ms))
+        _kline(some, opening, interval, is_passed=number < len(groups))
+        for number, (opening, some) in enumerate(groups, 1)
     ]
 
 
-def _kline(candles: Sequence[CandleShown], opening: int, interval: Interval) -> Kline:
+def _kline(candles: Sequence[CandleShown], opening: int, interval: Interval, *, is_passed: bool) -> Kline:
     first, last, end_ms = candles[0], candles[-1], interval.later(opening)
     volume, turnover = total(candle.volume for candle in candles), total(candle.turnover for candle in candles)
     return Kline(
@@ -80,7 +85,7 @@ def _kline(candles: Sequence[CandleShown], opening: int, interval: Interval) -> 
         volume=volume,
         turnover=turnover,
         trades=sum(candle.trades for candle in candles),
-        closed=last.closed and last.start_ms + interval.span_ms >= end_ms,
+        closed=last.closed and (is_passed or last.start_ms + interval.span_ms >= end_ms),
         taker_volume=_none_of(volume),
         taker_turnover=_none_of(turnover),
     )
@@ -100,6 +105,7 @@ def gapless(klines: Iterable[Kline], interval: Interval, from_ms: int, to_ms: in
     """Return the first `limit` klines that begin from `from_ms` (an opening) on and before `to_ms`, with one for each interval.
 
     They begin with the first interval of which anything is known; `klines` may begin earlier, for the price that nothing-traded intervals stand at.
+    A nothing-traded interval is closed where a later one of `klines` has passed it: without one, its trades may not have been counted yet.
     """
     found: list[Kline] = []
     before: Kline | None = None
@@ -107,7 +113,7 @@ def gapless(klines: Iterable[Kline], interval: Interval, from_ms: int, to_ms: in
     for kline in klines:
         if before is not None:
             until = min(kline.open_ms, to_ms)
-            opening = _fill(found, before, interval, opening, until, limit)
+            opening = _fill(found, before, interval, opening, until, limit, is_passed=True)
         if kline.open_ms >= to_ms or len(found) >= limit:
             return found[:limit]
         if kline.open_ms >= from_ms:
@@ -115,24 +121,30 @@ def gapless(klines: Iterable[Kline], interval: Interval, from_ms: int, to_ms: in
             opening = interval.later(kline.open_ms)
         before = kline
     if before is not None:
-        _fill(found, before, interval, opening, to_ms, limit)
+        _fill(found, before, interval, opening, to_ms, limit, is_passed=False)
     return found[:limit]
 
 
-def _fill(found: list[Kline], before: Kline, interval: Interval, opening: int, to_ms: int, limit: int) -> int:
-    """Append what stands for intervals from `opening` to `to_ms` in which nothing was traded, and return where the next one begins."""
+def _fill(
+    found: list[Kline], before: Kline, interval: Interval, opening: int, to_ms: int, limit: int, *, is_passed: bool
+) -> int:
+    """Append what stands for intervals from `opening` to `to_ms` in which nothing was traded, and return where the next one begins.
+
+    `is_passed`: candles have passed these intervals.
+    """
     while opening < to_ms and len(found) < limit:
-        found.append(flat(before, interval, opening))
-        opening = interval.later(opening)
+        end_ms = interval.later(opening)
+        found.append(_flat(before, opening, end_ms, closed=is_passed and end_ms <= to_ms))
+        opening = end_ms
     return opening
 
 
-def flat(before: Kline, interval: Interval, opening: int) -> Kline:
+def _flat(before: Kline, opening: int, end_ms: int, *, closed: bool) -> Kline:
     """Return the kline of an interval in which nothing was traded since an earlier one."""
     price, nothing, no_money = before.close, _none_of(before.volume), _none_of(before.turnover)
     return Kline(
         open_ms=opening,
-        close_ms=interval.later(opening) - 1,
+        close_ms=end_ms - 1,
         open=price,
         high=price,
         low=price,
@@ -140,7 +152,7 @@ def flat(before: Kline, interval: Interval, opening: int) -> Kline:
         volume=nothing,
         turnover=no_money,
         trades=0,
-        closed=True,
+        closed=closed,
         taker_volume=nothing,
         taker_turnover=no_money,
     )
@@ -149,6 +161,42 @@ def flat(before: Kline, interval: Interval, opening: int) -> Kline:
 def _none_of(amount: str) -> str:
     """Write nothing with as many decimals as an amount has."""
     return plain(Decimal(amount) * 0)
+
+
+def ended(klines: Iterable[Kline], counted_ms: int) -> list[Kline]:
+    """Return klines with those closed that end by a time up to which all trades are known to be in them."""
+    return [
+        msgspec.structs.replace(kline, closed=True) if not kline.closed and kline.close_ms < counted_ms else kline
+        for kline in klines
+    ]
+
+
+def after(kline: Kline, told: Kline | None) -> Kline:
+    """Return a kline as it is told after it has been told as `told`: it stays closed, and of the same trades takers did not buy less.
+
+    What takers bought is no longer known once the kline's trades are not among the newest ones.
+    """
+    if told is None:
+        return kline
+    was_known = told.trades == kline.trades and Decimal(told.taker_volume) > Decimal(kline.taker_volume)
+    known = told if was_known else kline
+    return msgspec.structs.replace(
+        kline,
+        closed=kline.closed or told.closed,
+        taker_volume=known.taker_volume,
+        taker_turnover=known.taker_turnover,
+    )
+
+
+def changeable(klines: Sequence[Kline]) -> Sequence[Kline]:
+    """Return the last of some klines: from the first one on that is open or that no later trade has passed, and at least one.
+
+    Where nothing has been traded for long, that are no more than `WATCHED_MAX` closed ones.
+    """
+    count = len(klines)
+    opened = next((place for place, kline in enumerate(klines) if not kline.closed), count)
+    traded = next((place for place in reversed(range(count)) if klines[place].trades), 0)
+    return klines[min(opened, max(traded, count - WATCHED_MAX)) :]
 
 
 def countable(klines: Sequence[Kline], kept: int) -> int:

@@ -97,7 +97,7 @@ async def exchange_info(request: Asked, services: Services) -> dict[str, Any]:
     return {
         "timezone": "UTC",
         "serverTime": services.exchange.now_ms(),
-        "rateLimits": rate_limits(services.settings.limits),
+        "rateLimits": [] if services.limits is None else rate_limits(services.settings.limits),
         "exchangeFilters": [],
         "symbols": symbols,
     }

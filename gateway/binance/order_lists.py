@@ -13,11 +13,11 @@ from typing import Any, Final
 import msgspec
 
 from exchange.instruments import Instrument
-from gateway.binance.account import ENDED_MAX, LIMIT, LIMIT_MAX, some, times, within
+from gateway.binance.account import LIMIT, LIMIT_MAX, some, times, within
 from gateway.binance.callers import Caller
 from gateway.binance.errors import BinanceError
 from gateway.binance.order_refusals import NOT_CANCELLED, REJECTED, RELATION, UNKNOWN, flawed, refused
-from gateway.binance.order_shapes import acknowledged, cancelled, fills, result
+from gateway.binance.order_shapes import acknowledged, cancelled, fills, result, status
 from gateway.binance.order_terms import (
     RESPONSES,
     SIDES,
@@ -34,10 +34,12 @@ from gateway.binance.order_terms import (
 from gateway.binance.orders import after_effect, fills_of, find, order_named, take_off
 from gateway.binance.parameters import Parameters
 from gateway.groups import read_oco
+from gateway.keys import ENDED_MAX
 from gateway.shown import OrderShown
 from gateway.tickets import InvalidTicket, new_request_id
 
 _SHARED: Final = ("symbol", "listClientOrderId", "side", "quantity", "newOrderRespType", "selfTradePreventionMode")
+_LEGS: Final = ("above", "below")
 _LEG: Final = (
     "Type",
     "ClientOrderId",
@@ -49,24 +51,37 @@ _LEG: Final = (
     "StrategyId",
     "StrategyType",
 )
-NEW: Final = (*_SHARED, *(f"{leg}{name}" for leg in ("above", "below") for name in _LEG))
-LEGACY: Final = (
-    *_SHARED,
-    "limitClientOrderId",
-    "price",
-    "limitIcebergQty",
-    "limitStrategyId",
-    "limitStrategyType",
-    "stopClientOrderId",
-    "stopPrice",
-    "trailingDelta",
-    "stopLimitPrice",
-    "stopIcebergQty",
-    "stopLimitTimeInForce",
-    "stopStrategyId",
-    "stopStrategyType",
-)
+NEW: Final = (*_SHARED, *(f"{leg}{name}" for leg in _LEGS for name in _LEG))
+_LIMIT_LEG: Final = {
+    "Price": "price",
+    "ClientOrderId": "limitClientOrderId",
+    "IcebergQty": "limitIcebergQty",
+    "StrategyId": "limitStrategyId",
+    "StrategyType": "limitStrategyType",
+}
+_STOP_LEG: Final = {
+    "Price": "stopLimitPrice",
+    "StopPrice": "stopPrice",
+    "TrailingDelta": "trailingDelta",
+    "TimeInForce": "stopLimitTimeInForce",
+    "ClientOrderId": "stopClientOrderId",
+    "IcebergQty": "stopIcebergQty",
+    "StrategyId": "stopStrategyId",
+    "StrategyType": "stopStrategyType",
+}
+LEGACY: Final = (*_SHARED, *_LIMIT_LEG.values(), *_STOP_LEG.values())
 STOPS: Final = {"STOP_LOSS": "stop", "STOP_LOSS_LIMIT": "stop-limit"}
+
+
+class _Said(msgspec.Struct, frozen=True):
+    """One leg as a client says it: by which parameters, and its order type where none says it."""
+
+    names: Mapping[str, str]
+    order_type: str = ""
+
+    def __getitem__(self, term: str) -> str:
+        """Return the name of the parameter that says a term of `_LEG`; empty: none does."""
+        return self.names.get(term, "")
 
 
 class _List(msgspec.Struct, frozen=True):
@@ -83,15 +98,29 @@ class _List(msgspec.Struct, frozen=True):
 async def place_oco(caller: Caller, sent: Mapping[str, str]) -> dict[str, Any]:
     """Place a pair of orders, said as the leg above and the leg below."""
     params = Parameters(sent.items(), NEW)
+    return await _place(caller, params, {leg: _Said({term: f"{leg}{term}" for term in _LEG}) for leg in _LEGS})
+
+
+async def place_legacy_oco(caller: Caller, sent: Mapping[str, str]) -> dict[str, Any]:
+    """Place a pair of orders, said as the limit and the stop."""
+    params = Parameters(sent.items(), LEGACY)
+    side = params.choice("side", SIDES, BinanceError(-1117))
+    stop_type = "STOP_LOSS_LIMIT" if params.has("stopLimitPrice") else "STOP_LOSS"
+    pair = _Said(_LIMIT_LEG, "LIMIT_MAKER"), _Said(_STOP_LEG, stop_type)
+    return await _place(caller, params, dict(zip(_LEGS, pair if side == "sell" else pair[::-1], strict=True)))
+
+
+async def _place(caller: Caller, params: Parameters, said: Mapping[str, _Said]) -> dict[str, Any]:
+    """Place a pair of orders. `said` has how the legs above and below are said, so that what is wrong is told by the names that were sent."""
     instrument = listed(params, await caller.views.instruments())
     side = params.choice("side", SIDES, BinanceError(-1117))
     quantity = amounts(params, instrument, {"quantity": "quantity"})["quantity"] or params.text("quantity")
     list_id = client_id(params, "listClientOrderId")
     response = params.choice("newOrderRespType", RESPONSES, BinanceError(-1130, "newOrderRespType"), "RESULT")
     own_id = list_id or new_request_id()
-    legs = {name: _leg(params, name, instrument, quantity, own_id) for name in ("above", "below")}
+    legs = {name: _leg(params, said[name], instrument, quantity, f"{own_id}.{name}") for name in _LEGS}
     _check_pair(legs, side)
-    await _check_prices(caller, legs, side, instrument)
+    await _check_prices(caller, legs, side, instrument, list_id)
     fields: dict[str, Any] = {"symbol": instrument.symbol, "side": side, "quantity": quantity, "request_id": own_id}
     fields |= {"first": legs["above"], "second": legs["below"]}
     try:
@@ -101,7 +130,6 @@ async def place_oco(caller: Caller, sent: Mapping[str, str]) -> dict[str, Any]:
     answer = await caller.trading.place_group(group, new_id=not list_id)
     outcome = answer.outcome
     refusal = outcome.repeat or outcome.reason or next((leg.refusal for leg in answer.orders if leg.refusal), None)
-    caller.services.metrics.orders.labels(refusal or outcome.state).inc()
     if refusal is not None:
         raise refused(refusal)
     orders = [leg.order for leg in answer.orders if leg.order is not None]
@@ -110,34 +138,6 @@ async def place_oco(caller: Caller, sent: Mapping[str, str]) -> dict[str, Any]:
     with after_effect():
         reports = [await _report(caller, each, orders, response) for each in orders]
     return {**_shown(_List(own_id, orders)), "orderReports": reports}
-
-
-async def place_legacy_oco(caller: Caller, sent: Mapping[str, str]) -> dict[str, Any]:
-    """Place a pair of orders, said as the limit and the stop."""
-    params = Parameters(sent.items(), LEGACY)
-    side = params.choice("side", SIDES, BinanceError(-1117))
-    params.text("price")
-    params.text("stopPrice")
-    limit, stop = ("above", "below") if side == "sell" else ("below", "above")
-    names = {
-        "limitClientOrderId": f"{limit}ClientOrderId",
-        "price": f"{limit}Price",
-        "limitIcebergQty": f"{limit}IcebergQty",
-        "limitStrategyId": f"{limit}StrategyId",
-        "limitStrategyType": f"{limit}StrategyType",
-        "stopClientOrderId": f"{stop}ClientOrderId",
-        "stopPrice": f"{stop}StopPrice",
-        "trailingDelta": f"{stop}TrailingDelta",
-        "stopLimitPrice": f"{stop}Price",
-        "stopIcebergQty": f"{stop}IcebergQty",
-        "stopLimitTimeInForce": f"{stop}TimeInForce",
-        "stopStrategyId": f"{stop}StrategyId",
-        "stopStrategyType": f"{stop}StrategyType",
-    }
-    said = {names.get(name, name): value for name, value in sent.items()}
-    said[f"{limit}Type"] = "LIMIT_MAKER"
-    said[f"{stop}Type"] = "STOP_LOSS_LIMIT" if params.has("stopLimitPrice") else "STOP_LOSS"
-    return await place_oco(caller, said)
 
 
 async def query_list(caller: Caller, sent: Mapping[str, str]) -> dict[str, Any]:
@@ -171,46 +171,51 @@ async def all_lists(caller: Caller, sent: Mapping[str, str]) -> list[dict[str, A
 
 
 async def cancel_list(caller: Caller, sent: Mapping[str, str]) -> dict[str, Any]:
-    """Cancel a pair of orders: both go with either."""
+    """Cancel a pair of orders: both go with either that is open."""
     params = Parameters(sent.items(), ("symbol", "orderListId", "listClientOrderId", "newClientOrderId"))
     symbol = listed(params, await caller.views.instruments()).symbol
     found = await _find(caller, *order_named(params, "orderListId", "listClientOrderId"))
     if found is None or found.legs[0].symbol != symbol:
         raise BinanceError(NOT_CANCELLED, text=UNKNOWN)
     cancel_id = client_id(params, "newClientOrderId") or new_request_id()
-    await take_off(caller, symbol, found.number, "", cancel_id, "")
+    await take_off(caller, symbol, _to_cancel(found.legs).order_id, "", cancel_id, "")
     with after_effect():
         legs = [await find(caller, leg.order_id, "") or leg for leg in found.legs]
     reports = [cancelled(leg, cancel_id, list_id=found.number) for leg in legs]
     return {**_shown(_List(found.client_id, legs)), "orderReports": reports}
 
 
-def _leg(params: Parameters, leg: str, instrument: Instrument, quantity: str, list_id: str) -> dict[str, str]:
-    """Return one order of a pair as the ticket that the venue's own API would be given."""
-    order_type = params.text(f"{leg}Type")
+def _to_cancel(legs: list[OrderShown]) -> OrderShown:
+    """Return the leg by which a list is cancelled: one that is open; once that was done the same one, so that it may be asked for again."""
+    return min(legs, key=lambda leg: (leg.state != "OPEN", status(leg) != "CANCELED"))
+
+
+def _leg(params: Parameters, said: _Said, instrument: Instrument, quantity: str, default_id: str) -> dict[str, str]:
+    """Return one order of a pair as the ticket that the venue's own API would be given; `default_id` is its id if it is given none."""
+    order_type = said.order_type or params.text(said["Type"])
     refuse_unsupported(order_type)
     if order_type != "LIMIT_MAKER" and order_type not in STOPS:
         raise BinanceError(-1158)
     needed = {"LIMIT_MAKER": ("Price",), "STOP_LOSS": ("StopPrice",)}.get(
         order_type, ("Price", "StopPrice", "TimeInForce")
     )
-    refuse_trailing(params, f"{leg}TrailingDelta")
-    for name in needed:
-        params.text(f"{leg}{name}")
+    refuse_trailing(params, said["TrailingDelta"])
+    for term in needed:
+        params.text(said[term])
     optional = () if order_type == "STOP_LOSS" else ("IcebergQty",)
-    for name in ("Price", "StopPrice", "TimeInForce", "IcebergQty"):
-        if params.has(f"{leg}{name}") and name not in (*needed, *optional):
-            raise BinanceError(-1106, f"{leg}{name}")
-    strategy(params, f"{leg}StrategyId", f"{leg}StrategyType")
-    force = time_in_force(params, f"{leg}TimeInForce", order_type)
+    for term in ("Price", "StopPrice", "TimeInForce", "IcebergQty"):
+        if params.has(said[term]) and term not in (*needed, *optional):
+            raise BinanceError(-1106, said[term])
+    strategy(params, said["StrategyId"], said["StrategyType"])
+    force = time_in_force(params, said["TimeInForce"], order_type)
     return {
         "kind": STOPS.get(order_type, "limit"),
-        "request_id": client_id(params, f"{leg}ClientOrderId") or f"{list_id}.{leg}",
+        "request_id": client_id(params, said["ClientOrderId"]) or default_id,
         "time_in_force": force,
         "post_only": "reject" if order_type == "LIMIT_MAKER" else "",
-        "display": display(params, f"{leg}IcebergQty", instrument, quantity, force),
+        "display": display(params, said["IcebergQty"], instrument, quantity, force),
         "self_trade": self_trade(params),
-        **amounts(params, instrument, {"price": f"{leg}Price", "stop": f"{leg}StopPrice"}),
+        **amounts(params, instrument, {"price": said["Price"], "stop": said["StopPrice"]}),
     }
 
 
@@ -228,14 +233,20 @@ def _check_pair(legs: Mapping[str, Mapping[str, str]], side: str) -> None:
 
 
 async def _check_prices(
-    caller: Caller, legs: Mapping[str, Mapping[str, str]], side: str, instrument: Instrument
+    caller: Caller, legs: Mapping[str, Mapping[str, str]], side: str, instrument: Instrument, list_id: str
 ) -> None:
-    """Refuse a pair whose limit and stop do not stand on both sides of the last price, which the market would not mind."""
+    """Refuse a pair whose limit and stop do not stand on both sides of the last price, which the market would not mind.
+
+    Not one that is sent again under its id: the price may have moved meanwhile.
+    """
     names = ("stop", "price") if side == "sell" else ("price", "stop")
-    low, high = (instrument.price_ticks(legs[leg][name]) for leg, name in zip(("below", "above"), names, strict=True))
+    low, high = (instrument.price_ticks(legs[leg][name]) for leg, name in zip(_LEGS[::-1], names, strict=True))
     last = await caller.views.trades(instrument.symbol, 1)
     between = [instrument.price_ticks(trade.price) for trade in last or ()]
-    if not (low < high and all(low < price < high for price in between)):
+    if low < high and all(low < price < high for price in between):
+        return
+    known = await caller.trading.answer(list_id) if list_id else None
+    if known is None or known.outcome.state != "ACCEPTED":
         raise BinanceError(REJECTED, text=RELATION)
 
 

@@ -8,7 +8,6 @@ a protection price, and the quantity that an amount was enough for, are the serv
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from decimal import Decimal
@@ -32,19 +31,14 @@ from gateway.binance.order_shapes import acknowledged, cancelled, fills, queried
 from gateway.binance.order_terms import PLACE, Terms, client_id, listed, neither, read_terms
 from gateway.binance.order_worth import worth
 from gateway.binance.parameters import CLIENT_ID, Parameters
-from gateway.keys import TOP_LEVELS
-from gateway.ports import GatewayError, UnknownOutcome, ViewsUnavailable
-from gateway.problems import problem_of
+from gateway.keys import FILLS_MAX, TOP_LEVELS
+from gateway.ports import UnknownOutcome, ViewsUnavailable
+from gateway.reading import REQUEST_ID
 from gateway.shown import Answer, FillShown, OrderShown
 from gateway.tickets import InvalidTicket, new_request_id, read_ticket
 
-FILLS_MAX: Final = 1_000
-"""So many of an account's fills are kept."""
 CANCEL: Final = ("symbol", "orderId", "origClientOrderId", "newClientOrderId", "cancelRestrictions")
 RESTRICTIONS: Final = {"ONLY_NEW": "NEW", "ONLY_PARTIALLY_FILLED": "PARTIALLY_FILLED"}
-
-_REQUEST_ID = re.compile(r"[\x21-\x7e]{1,64}")
-"""Any request's id, such as one that Openbell's own API was given."""
 
 
 async def place(caller: Caller, sent: Mapping[str, str]) -> dict[str, Any]:
@@ -69,16 +63,10 @@ async def put(caller: Caller, terms: Terms, order: PlaceOrder) -> dict[str, Any]
     """Place an order that is prepared."""
     if order.kind in STOP_KINDS:
         await _check_trigger(caller, terms, order)
-    orders = caller.services.metrics.orders
-    try:
-        answer = await caller.trading.place(order, new_id=not terms.client_id)
-    except GatewayError as error:
-        orders.labels(problem_of(error).code).inc()
-        raise
+    answer = await caller.trading.place(order, new_id=not terms.client_id)
     refusal = answer.refusal
     if refusal == "DUPLICATE" and answer.order is not None and _is_of(answer.order, terms):
         refusal = None
-    orders.labels(refusal or answer.outcome.state).inc()
     if refusal is not None:
         raise refused(refusal)
     return await _told(caller, terms, answer)
@@ -147,7 +135,7 @@ def order_named(params: Parameters, id_name: str, client_name: str) -> tuple[int
     order_client_id = params.text(client_name, default="")
     if not order_id and not order_client_id:
         raise BinanceError(-1102, text=neither(client_name, id_name))
-    if order_client_id and not _REQUEST_ID.fullmatch(order_client_id):
+    if order_client_id and not REQUEST_ID.fullmatch(order_client_id):
         raise BinanceError(-1100, client_name, CLIENT_ID)
     return order_id, order_client_id
 

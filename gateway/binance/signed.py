@@ -15,15 +15,15 @@ from gateway.binance.cancel_replace import cancel_replace
 from gateway.binance.errors import PREFIX
 from gateway.binance.parameters import Weight
 from gateway.binance.signing import SIGNING, read_signed
+from gateway.entry import ACCOUNT_HEADER
 from gateway.identity.roles import Action
 from gateway.limiting.address import client_address
 from gateway.limiting.bounds import has_body
-from gateway.limiting.charging import charge_orders
+from gateway.limiting.charging import charge_orders, charge_weight
+from gateway.limiting.claims import weight_of
 from gateway.services import Services
 
 KEY_HEADER: Final = "x-mbx-apikey"
-ACCOUNT_HEADER: Final = "x-openbell-account"
-"""Names another account than the key's own."""
 
 Call: TypeAlias = Callable[[Caller, Mapping[str, str]], Awaitable[Any]]
 """What a route does: given who asks and what was sent, it returns what is answered."""
@@ -45,11 +45,15 @@ def _if_sent(name: str, with_it: int, without: int) -> Weight:
     return lambda params: with_it if name in params else without
 
 
+def _if_true(name: str, with_it: int, without: int) -> Weight:
+    return lambda params: with_it if params.get(name, "").lower() == "true" else without
+
+
 ROUTES: Final = (
     Signed("POST", "/order", orders.place, "trade", orders=1),
     Signed("GET", "/order", orders.query, "see-account", 4),
     Signed("DELETE", "/order", orders.cancel, "trade"),
-    Signed("POST", "/order/test", account.test_order, "trade", _if_sent("computeCommissionRates", 20, 1)),
+    Signed("POST", "/order/test", account.test_order, "trade", _if_true("computeCommissionRates", 20, 1)),
     Signed("POST", "/order/cancelReplace", cancel_replace, "trade", orders=1),
     Signed("GET", "/openOrders", account.open_orders, "see-account", _if_sent("symbol", 6, 80)),
     Signed("DELETE", "/openOrders", account.cancel_open, "trade"),
@@ -80,6 +84,8 @@ def _handler(of: Signed) -> Any:
     async def handle(request: _Request, services: Services) -> Response[Any]:
         caller, params = await let_request_in(request, services)
         caller.allow(of.needs)
+        more = weight_of(of.weight, params) - weight_of(of.weight, request.query_params)
+        await charge_weight(services, request.scope, more)
         await charge_orders(services, request.scope, caller.account, of.orders)
         answer = await of.call(caller, params)
         return Response(answer, status_code=200, media_type="application/json", headers={"Cache-Control": "no-store"})

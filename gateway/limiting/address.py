@@ -59,15 +59,16 @@ def is_within(host: str | None, texts: tuple[str, ...]) -> bool:
     return address is not None and _within(address, networks(texts))
 
 
-def counted_as(address: str) -> str:
-    """Return what an address is counted as: an IPv6 one as its network.
+def network_of(address: str) -> str:
+    """Return by what an address is counted: of IPv6 its network; of what is no address its first 64 characters.
 
-    >>> counted_as("192.0.2.7"), counted_as("2001:db8:1:2:3::4")
-    ('192.0.2.7', '2001:db8:1:2::/64')
+    >>> network_of("192.0.2.7"), network_of("2001:db8:1:2:3::4"), network_of("::ffff:192.0.2.7")
+    ('192.0.2.7', '2001:db8:1:2::/64', '192.0.2.7')
     """
-    if ":" not in address:
-        return address
-    return str(ip_network((address, IPV6_BITS), strict=False))
+    parsed = _parsed(address)
+    if parsed is None:
+        return address[:64]
+    return str(ip_network((parsed, IPV6_BITS), strict=False)) if parsed.version == 6 else str(parsed)
 
 
 def _forwarded(headers: Iterable[tuple[bytes, bytes]]) -> list[str]:

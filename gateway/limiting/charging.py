@@ -2,14 +2,15 @@
 
 A route says what it weighs by `opt={"weight": ...}`: a whole number (1 unless it says so; 0: it is not counted) or a function of the query's
 parameters, and by `opt={"orders": ...}` how many orders it places; one that knows only later how many, or for whom, charges them itself
-with `charge_orders`. What no route takes weighs 1: an application has `charge_unrouted` among its `after_exception`, and answers by `unless_refused`.
+with `charge_orders`, and one whose body makes it weigh more charges the rest with `charge_weight`. What no route takes weighs 1: an application has `charge_unrouted` among its `after_exception`, and answers by `unless_refused`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Final
 
+import msgspec
 from litestar import Request, Response
 from litestar.connection import ASGIConnection
 from litestar.enums import ScopeType
@@ -21,8 +22,16 @@ from gateway.binance.errors import PREFIX as BINANCE
 from gateway.binance.errors import BinanceError, Handler, too_many_orders, too_much_weight
 from gateway.identity.principal import Principal
 from gateway.limiting.address import client_address
-from gateway.limiting.claims import order_claims, request_claims, socket_claims
-from gateway.limiting.settings import DAY_S, MINUTE_S
+from gateway.limiting.claims import (
+    first_full,
+    kind_of,
+    order_claims,
+    request_claims,
+    socket_claims,
+    weight_claims,
+    weight_of,
+    window_of,
+)
 from gateway.limits import Claim
 from gateway.problems import Problem
 from gateway.services import Services
@@ -32,10 +41,36 @@ USED: Final = "openbell_used"
 TRY_LATER: Final = 1013
 _REFUSED: Final = "openbell_refused"
 """Where a connection's state has what a request that no route takes is refused with."""
-_UNITS: Final = ((DAY_S, "day"), (60 * MINUTE_S, "hour"), (MINUTE_S, "minute"), (1, "second"))
-_OF_ORDERS: Final = ("orders", "orders-day")
-_HEADERS: Final = {"weight": b"x-mbx-used-weight-1m", "orders": b"x-mbx-order-count-10s", "orders-day": b"x-mbx-order-count-1d"}  # fmt: skip
 _Connection = ASGIConnection[Any, Any, Any, Any]
+
+
+class Taken(msgspec.Struct, frozen=True):
+    """What became of claims: what the bucket of each has had in its window, and if they were refused the first one that was too much."""
+
+    used: list[tuple[Claim, int]]
+    full: Claim | None = None
+    retry_s: int = 0
+    """In how many seconds it may be tried again: at least 1 if they were refused."""
+
+
+async def take(services: Services, claims: Sequence[Claim]) -> Taken:
+    """Take claims, all or none, and count a refusal among the figures. Where nothing is limited all are granted."""
+    if services.limits is None:
+        return Taken([])
+    verdict = await services.limits.take(claims)
+    used = list(zip(claims, verdict.used, strict=True))
+    if verdict.granted:
+        return Taken(used)
+    full = first_full(claims, verdict.used)
+    services.metrics.limits_refused.labels(kind_of(full)).inc()
+    return Taken(used, full, max(1, verdict.retry_after_s))
+
+
+def too_much(claim: Claim, retry_s: int) -> BinanceError:
+    """Return what the Binance-shaped API refuses a claim with: -1015 one of orders, -1003 any other."""
+    window = window_of(claim)
+    error = too_many_orders if _is_of_orders(claim) else too_much_weight
+    return error(claim.limit, f"{window.number} {window.unit}", retry_s)
 
 
 class Charging:
@@ -52,12 +87,10 @@ class Charging:
             return
         address = client_address(connection.scope, services.settings.trusted_proxies)
         if connection.scope["type"] == ScopeType.WEBSOCKET:
-            verdict = await services.limits.take(socket_claims(services.settings.limits, address))
-            if not verdict.granted:
-                services.metrics.limits_refused.labels("sockets").inc()
+            if (await take(services, socket_claims(services.settings.limits, address))).full is not None:
                 raise WebSocketException(detail="too many connections: try again later", code=TRY_LATER)
             return
-        weight = weight_of(handler.opt.get("weight", 1), connection)
+        weight = weight_of(handler.opt.get("weight", 1), connection.query_params)
         if weight:
             await _charge(services, connection.scope, request_claims(services.settings.limits, address, weight))
 
@@ -99,29 +132,30 @@ async def charge_orders(services: Services, scope: Any, account: str, orders: in
         await _charge(services, scope, order_claims(services.settings.limits, account, orders))
 
 
-async def _charge(services: Services, scope: Any, claims: list[Claim]) -> None:
-    assert services.limits is not None
-    verdict = await services.limits.take(claims)
-    used: dict[bytes, bytes] = scope.setdefault("state", {}).setdefault(USED, {})
-    for claim, count in zip(claims, verdict.used, strict=True):
-        header = _HEADERS.get(_kind(claim))
-        if header is not None:
-            used[header] = str(count).encode()
-    if not verdict.granted:
-        full = [claim for claim, count in zip(claims, verdict.used, strict=True) if count + claim.amount > claim.limit]
-        claim = full[0] if full else claims[0]  # none: a process that counts by itself has given out its share
-        services.metrics.limits_refused.labels(_kind(claim)).inc()
-        raise refusal(claim, max(1, verdict.retry_after_s), scope["path"])
+async def charge_weight(services: Services, scope: Any, weight: int) -> None:
+    """Charge to its address what a request weighs more than it has been charged, if anything. Raises what it is refused with."""
+    if services.limits is not None and weight > 0:
+        address = client_address(scope, services.settings.trusted_proxies)
+        await _charge(services, scope, weight_claims(services.settings.limits, address, weight))
 
 
-def refusal(claim: Claim, retry_s: int, path: str = "") -> Exception:
+async def _charge(services: Services, scope: Any, claims: Sequence[Claim]) -> None:
+    taken = await take(services, claims)
+    headers: dict[bytes, bytes] = scope.setdefault("state", {}).setdefault(USED, {})
+    for claim, count in taken.used:
+        header = window_of(claim).header
+        if header:
+            headers[header.encode()] = str(count).encode()
+    if taken.full is not None:
+        raise _refusal(taken.full, taken.retry_s, scope["path"])
+
+
+def _refusal(claim: Claim, retry_s: int, path: str) -> Exception:
     """Return what a request to a path is refused with: in Binance's form where that is spoken, else ours."""
-    of_orders = _kind(claim) in _OF_ORDERS
-    length_s, unit = next(each for each in _UNITS if claim.window_s % each[0] == 0)
-    number = claim.window_s // length_s
     if path == BINANCE or path.startswith(f"{BINANCE}/"):
-        return (too_many_orders if of_orders else too_much_weight)(claim.limit, f"{number} {unit.upper()}", retry_s)
-    code, what = ("TOO_MANY_ORDERS", "orders") if of_orders else ("TOO_MANY_REQUESTS", "requests")
+        return too_much(claim, retry_s)
+    code, what = ("TOO_MANY_ORDERS", "orders") if _is_of_orders(claim) else ("TOO_MANY_REQUESTS", "requests")
+    number, unit = window_of(claim).number, window_of(claim).unit.lower()
     interval = f"{number} {unit}s" if number > 1 else f"one {unit}"
     sentence = f"Too many {what}: at most {claim.limit} are taken in {interval}. Try again in {retry_s} s."
     return Problem(429, code, sentence, headers={"Retry-After": str(retry_s)})
@@ -148,13 +182,5 @@ class UsedShown:
         await self._app(scope, receive, send_marked)
 
 
-def weight_of(weight: Any, connection: _Connection) -> int:
-    """Return what a request weighs by its route's `opt`."""
-    if not callable(weight):
-        return int(weight)
-    parameters: Mapping[str, str] = connection.query_params
-    return int(weight(parameters))
-
-
-def _kind(claim: Claim) -> str:
-    return claim.bucket.partition(":")[0]
+def _is_of_orders(claim: Claim) -> bool:
+    return window_of(claim).rate_limit == "ORDERS"

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final, Literal, NamedTuple
 
-MINUTE_S = 60
-DAY_S = 86_400
+_UNITS_S: Final = {"SECOND": 1, "MINUTE": 60, "DAY": 86_400}
 
 
 @dataclass(frozen=True)
@@ -31,19 +30,46 @@ class LimitSettings:
                 raise ValueError(f"limit {name} is {value}: write a whole number from 1")
 
 
+class Window(NamedTuple):
+    """What is counted in a time: `number` of `unit`."""
+
+    setting: str
+    """The field of `LimitSettings` that says how much there may be."""
+    unit: Literal["SECOND", "MINUTE", "DAY"]
+    number: int
+    rate_limit: str = ""
+    """What Binance calls it; empty: its clients are not told of it."""
+    header: str = ""
+    """The header that tells how much was used; empty: that is not told."""
+
+    @property
+    def seconds(self) -> int:
+        return self.number * _UNITS_S[self.unit]
+
+    def shown(self, limit: int) -> dict[str, Any]:
+        """Return a limit as the Binance-shaped API shows it."""
+        return {
+            "rateLimitType": self.rate_limit,
+            "interval": self.unit,
+            "intervalNum": self.number,
+            "limit": limit,
+        }
+
+
+WINDOWS: Final = {
+    "weight": Window("weight_1m", "MINUTE", 1, "REQUEST_WEIGHT", "x-mbx-used-weight-1m"),
+    "orders": Window("orders_10s", "SECOND", 10, "ORDERS", "x-mbx-order-count-10s"),
+    "orders-day": Window("orders_1d", "DAY", 1, "ORDERS", "x-mbx-order-count-1d"),
+    "raw": Window("raw_5m", "MINUTE", 5, "RAW_REQUESTS"),
+    "sockets": Window("sockets_5m", "MINUTE", 5),
+}
+"""All that is counted over all processes together, by what its buckets' names begin with."""
+
+
 def rate_limits(settings: LimitSettings) -> list[dict[str, Any]]:
     """Return the limits of the Binance-shaped API as its exchangeInfo lists them: those that are enforced.
 
     >>> rate_limits(LimitSettings())[0]
     {'rateLimitType': 'REQUEST_WEIGHT', 'interval': 'MINUTE', 'intervalNum': 1, 'limit': 6000}
     """
-    rows = (
-        ("REQUEST_WEIGHT", "MINUTE", 1, settings.weight_1m),
-        ("ORDERS", "SECOND", 10, settings.orders_10s),
-        ("ORDERS", "DAY", 1, settings.orders_1d),
-        ("RAW_REQUESTS", "MINUTE", 5, settings.raw_5m),
-    )
-    return [
-        {"rateLimitType": kind, "interval": interval, "intervalNum": number, "limit": limit}
-        for kind, interval, number, limit in rows
-    ]
+    return [window.shown(getattr(settings, window.setting)) for window in WINDOWS.values() if window.rate_limit]

@@ -9,6 +9,7 @@ from urllib.parse import unquote
 from litestar import Request, Response, delete, get, post
 
 from exchange.seed_formats import encode_seed
+from gateway.keys import FILLS_MAX
 from gateway.ports import UnknownOutcome, ViewsUnavailable
 from gateway.problems import Problem
 from gateway.refusals import REFUSALS
@@ -20,9 +21,6 @@ from gateway.services import Services
 from gateway.shown import Answer, OrderShown
 from gateway.tickets import new_request_id
 from gateway.trading import TradingService
-
-FILLS_MAX: Final = 1_000
-"""How many of the account's newest fills an order's first trade is looked for in."""
 
 _Request = Request[Any, Any, Any]
 
@@ -101,7 +99,6 @@ async def place(request: _Request, seeds: Seeds) -> Response[bytes]:
     except UnknownOutcome as error:
         told = {"request_id": f"Ask with GET /api/v1/requests/{order.request_id} what became of it."}
         raise Problem(504, "UNKNOWN_OUTCOME", f"{error}.", told) from error
-    services.metrics.orders.labels(answer.refusal or answer.outcome.state).inc()
     return _exact(await _placed(seeds, wanted, _granted(answer)))
 
 
@@ -132,7 +129,7 @@ async def place_many(request: _Request, seeds: Seeds) -> bulk.BulkShown:
             "request_id": f"Ask with GET /api/v1/requests/ID for each: those without an id of their own are {made_id}-0, -1, ..."
         }
         raise Problem(504, "UNKNOWN_OUTCOME", f"{error}.", told) from error
-    services.metrics.orders.labels("SENT").inc(len(some.commands))
+    services.metrics.count_order("SENT", len(some.commands))
     return some.answer()
 
 

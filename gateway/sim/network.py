@@ -49,8 +49,9 @@ class Network:
         return len(self._sockets)
 
     async def _socket(self, scope: Any, receive: Receive, send: Send) -> None:
+        # Frames would go past the line. Without them each message waits a while: see `PLAIN_MESSAGES_MAX`.
         extensions = {name: what for name, what in scope.get("extensions", {}).items() if name != FRAMES}
-        scope = {**scope, "extensions": extensions}  # else what is sent would go past the line
+        scope = {**scope, "extensions": extensions}
         line = _Line(self._faults, send)
         delivering = asyncio.create_task(line.run())
         task: asyncio.Task[None] = asyncio.ensure_future(self._app(scope, receive, line.send))

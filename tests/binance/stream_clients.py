@@ -9,9 +9,11 @@ from contextlib import contextmanager
 from typing import Any
 
 import msgspec
+import pytest
 import uvicorn
 from litestar import Litestar
 from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed
 
 from gateway.server import configured, listening
 from openbell.supervise.processes import wait_until
@@ -25,21 +27,32 @@ class Gateway:
 
     def __init__(self, port: int, server: uvicorn.Server, commands: FloorCommands, app: Litestar) -> None:
         self.port, self.server, self.commands = port, server, commands
-        self._services = app.dependencies["services"].dependency()
+        self.services = app.dependencies["services"].dependency()
 
     def feeds(self) -> set[str]:
         """Return the streams of markets that are read."""
-        return set(self._services.streams.markets.names())
+        return set(self.services.streams.markets.names())
 
     def listeners(self, name: str) -> int:
         """Return how many listen to a stream of a market."""
-        feed = self._services.streams.markets.get(name)
+        feed = self.services.streams.markets.get(name)
         return 0 if feed is None else len(feed.listeners)
 
     def ready(self, name: str) -> bool:
         """Say whether what happens from now on is told."""
-        feed = self._services.streams.markets.get(name)
+        feed = self.services.streams.markets.get(name)
         return feed is not None and feed.is_ready
+
+    def accounts(self) -> set[str]:
+        """Return the accounts whose events are read."""
+        return set(self.services.streams.accounts.names())
+
+    def figure(self, name: str, **labels: str) -> float:
+        """Return one of the figures that `/metrics` tells."""
+        of = ",".join(f'{label}="{value}"' for label, value in sorted(labels.items()))
+        line = f"{name}{{{of}}} " if of else f"{name} "
+        told = self.services.metrics.text().decode().splitlines()
+        return sum(float(each.removeprefix(line)) for each in told if each.startswith(line))
 
     async def happens(self, condition: Callable[[], bool]) -> bool:
         """Wait until something is so, within the deadline."""
@@ -55,11 +68,11 @@ class Gateway:
 
 
 @contextmanager
-def gateway(floor: Floor, **settings: Any) -> Iterator[Gateway]:
-    """Serve an application over a floor, as the server does it, in a thread."""
+def gateway(floor: Floor, *, over: Callable[[Any], Any] = lambda app: app, **settings: Any) -> Iterator[Gateway]:
+    """Serve an application over a floor, as the server does it, in a thread; `over` returns what is served instead of it."""
     commands = FloorCommands(floor)
     app = app_over(floor, commands, **settings)
-    server = uvicorn.Server(configured(app))
+    server = uvicorn.Server(configured(over(app)))
     with listening("127.0.0.1", 0) as listener:
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
         thread.start()
@@ -70,6 +83,18 @@ def gateway(floor: Floor, **settings: Any) -> Iterator[Gateway]:
             server.should_exit = True
             thread.join(DEADLINE_S)
     assert not thread.is_alive()
+
+
+@contextmanager
+def views_away(floor: Floor) -> Iterator[None]:
+    """Let there be no views for a while."""
+    redis, generation = floor.projected.store._redis, floor.projected.store.keys.generation
+    shown = redis.get(generation)
+    redis.delete(generation)
+    try:
+        yield
+    finally:
+        redis.set(generation, shown)
 
 
 async def ask(live: ClientConnection, method: str, *params: Any, id: Any = 1) -> Any:  # noqa: A002
@@ -84,3 +109,15 @@ async def ask(live: ClientConnection, method: str, *params: Any, id: Any = 1) ->
 async def receive(live: ClientConnection) -> Any:
     """Return the next message."""
     return msgspec.json.decode(await live.recv())
+
+
+async def ending(served: Gateway, path: str, *frames: Any) -> tuple[int, str]:
+    """Return with what a connection ends, after some frames."""
+    async with served.connect(path) as live:
+        with pytest.raises(ConnectionClosed) as closed:  # noqa: PT012  (any of them may find it closed)
+            for frame in frames:
+                await live.send(frame)
+            while True:
+                await receive(live)
+    assert closed.value.rcvd, "the connection was cut"
+    return closed.value.rcvd.code, closed.value.rcvd.reason

@@ -9,9 +9,10 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from gateway.binance.intervals import INTERVALS, Interval, offset_ms
-from gateway.binance.klines import gapless, merged, with_takers
+from gateway.binance.klines import WATCHED_MAX, after, changeable, ended, gapless, merged, with_takers
 from gateway.binance.tickers import WINDOWS, first_hour, rolling, window_start
 from gateway.shown import CandleShown, TradeShown
 
@@ -213,3 +214,68 @@ def test_a_window_of_minutes_and_hours_is_that_of_its_trades(window: str) -> Non
         assert (Decimal(told.volume), told.trades) == (sum(Decimal(trade.quantity) for trade in some), len(some))
         assert Decimal(told.turnover) == sum(Decimal(trade.price) * Decimal(trade.quantity) for trade in some)
         assert told.before == (before[-1] if before else None)
+
+
+def candle(minute: int, *, closed: bool = True) -> CandleShown:
+    prices = dict.fromkeys(("open", "high", "low", "close"), "1.00")
+    return CandleShown(start_ms=minute * 60_000, volume="5", turnover="5.00", trades=1, closed=closed, **prices)
+
+
+@pytest.mark.parametrize(
+    ("minutes", "closed"),
+    [
+        ([(0, True), (2, True)], [True]),
+        ([(0, True), (2, False)], [False]),
+        ([(0, True), (1, True)], [False]),
+        ([(0, True), (1, True), (3, False)], [True, False]),
+        ([(0, True), (1, False), (4, True)], [False, False]),
+        ([(1, True), (7, True)], [True, False]),
+    ],
+)
+def test_a_kline_is_closed_with_the_last_candle_that_it_can_have_or_has(
+    minutes: list[tuple[int, bool]], closed: list[bool]
+) -> None:
+    klines = merged([candle(minute, closed=is_closed) for minute, is_closed in minutes], Interval("3m"))
+    assert [kline.closed for kline in klines] == closed
+
+
+def test_an_interval_without_trades_is_closed_once_candles_have_passed_it() -> None:
+    interval = Interval("1m")
+    klines = merged([candle(0), candle(3, closed=False)], interval)
+    for to_ms, closed in (
+        (60_001, [True, False]),
+        (179_999, [True, True, False]),
+        (180_000, [True, True, True]),
+        (300_001, [True, True, True, False, False, False]),
+    ):
+        assert [kline.closed for kline in gapless(klines, interval, 0, to_ms, 10)] == closed
+
+
+def test_klines_that_end_by_a_time_until_which_all_is_counted_are_closed() -> None:
+    interval = Interval("1m")
+    klines = gapless(merged([candle(0, closed=False)], interval), interval, 0, 180_000, 10)
+    for counted_ms, closed in ((0, 0), (59_999, 0), (60_000, 1), (120_001, 2)):
+        found = ended(klines, counted_ms)
+        assert [kline.closed for kline in found] == [True] * closed + [False] * (3 - closed)
+        assert [kline.row for kline in found] == [kline.row for kline in klines]
+
+
+def test_a_kline_stays_closed_and_what_takers_bought_known() -> None:
+    [now] = merged([candle(0, closed=False)], Interval("1m"))
+    assert after(now, None) == now
+    told = replace(now, closed=True, taker_volume="3", taker_turnover="3.00")
+    assert after(now, told) == told
+    more = replace(now, trades=2, taker_volume="1", taker_turnover="1.00")
+    assert after(more, told) == replace(more, closed=True)
+    assert after(replace(told, taker_volume="4", taker_turnover="4.00"), told).taker_volume == "4"
+
+
+def test_the_klines_that_may_change_are_those_from_the_first_open_one_or_the_last_traded_one_on() -> None:
+    interval, closed, opened = Interval("1m"), candle(0), candle(1, closed=False)
+    [one] = merged([closed], interval)
+    assert changeable([one]) == [one]
+    assert [kline.open_ms for kline in changeable(merged([closed, opened], interval))] == [60_000]
+    quiet = ended(gapless([one], interval, 0, 100 * 60_000, 1_000), 10**9)
+    assert changeable(quiet[:WATCHED_MAX]) == quiet[:WATCHED_MAX]
+    assert changeable(quiet) == quiet[-WATCHED_MAX:]
+    assert changeable([*quiet[:9], replace(quiet[9], closed=False), *quiet[10:]])[0].open_ms == quiet[9].open_ms

@@ -28,7 +28,7 @@ def users(tmp_path_factory: pytest.TempPathFactory) -> Users:
 
 @pytest.fixture
 def at(redis_url: str, venue: str, users: Users) -> Iterator[Desk]:
-    with desk(redis_url, venue, users, answer_s=1.0) as running:
+    with desk(redis_url, venue, users, answer_s=3.0) as running:
         yield running
 
 

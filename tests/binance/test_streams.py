@@ -10,11 +10,15 @@ import pytest
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from gateway.binance.streams.socket import STREAMS_MAX
+from gateway.binance.streams.sources import TradesSource
 from gateway.limiting.settings import LimitSettings
 from gateway.server import MESSAGE_MAX
-from tests.binance.stream_clients import DEADLINE_S, Gateway, ask, gateway, receive
+from gateway.views import RedisViews
+from tests.binance.stream_clients import DEADLINE_S, Gateway, ask, ending, gateway, receive, views_away
 from tests.gateway.adapters import Floor
-from tests.gateway.projected import NOW_MS
+from tests.gateway.projected import NOW_MS, Projected
+from tests.gateway.reads import read
+from tests.gateway.script import COARSE, SYMBOL, Script
 
 
 def on(url: str, name: str, scenario: Callable[[Gateway, Floor], Awaitable[None]], **settings: Any) -> None:
@@ -151,6 +155,28 @@ def test_trades_that_the_views_no_longer_have_end_the_connection_with_a_reason(r
             assert (closed.value.rcvd.code, "missed" in closed.value.rcvd.reason) == (1013, True)
 
     on(redis_url, venue, scenario)
+
+
+@pytest.mark.parametrize("together", [False, True])
+def test_trades_are_told_from_the_next_on_after_a_listing_in_other_ticks_has_cleared_the_list(
+    redis_url: str, venue: str, together: bool
+) -> None:
+    projected = Projected(redis_url, venue)
+    script = Script(projected)
+    script.list(1)
+    script.trade(100)
+    script.trade(101)
+    script.list(2, COARSE)
+    projected.show()
+
+    async def reading(views: RedisViews) -> list[Any]:
+        source = TradesSource(views, SYMBOL, lambda: NOW_MS, together=together)
+        assert await source.read() == []
+        script.trade(11, 2)
+        projected.project()
+        return [event["p"] for _, event in await source.read()]
+
+    assert read(projected, reading) == ["1.1"]
 
 
 def test_klines_and_tickers_are_told_as_rest_tells_them(redis_url: str, venue: str) -> None:
@@ -304,18 +330,6 @@ def test_requests_that_are_wrong_get_the_right_error_and_the_connection_lives(re
     on(redis_url, venue, scenario, limits=LimitSettings(messages_1s=10_000))
 
 
-async def ending(served: Gateway, path: str, *frames: Any) -> tuple[int, str]:
-    """Return with what a connection ends, after some frames."""
-    async with served.connect(path) as live:
-        with pytest.raises(ConnectionClosed) as closed:  # noqa: PT012  (any of them may find it closed)
-            for frame in frames:
-                await live.send(frame)
-            while True:
-                await receive(live)
-    assert closed.value.rcvd, "the connection was cut"
-    return closed.value.rcvd.code, closed.value.rcvd.reason
-
-
 def test_connections_that_break_the_rules_are_closed_with_a_reason(redis_url: str, venue: str) -> None:
     async def scenario(served: Gateway, _: Floor) -> None:
         for path in ("/ws/nope@trade", "/stream?streams=aaplusd@trade/nope@trade", "/ws/aaplusd@trade/@"):
@@ -346,6 +360,28 @@ def test_a_websocket_may_listen_to_so_many_streams_and_no_more(redis_url: str, v
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(socket, "STREAMS_MAX", 3)
         on(redis_url, venue, scenario)
+
+
+def test_streams_that_cannot_begin_now_are_not_listened_to(
+    redis_url: str, venue: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gateway.binance.streams.feed.READY_S", 0.1)
+
+    async def scenario(served: Gateway, floor: Floor) -> None:
+        async with served.connect("/ws/aaplusd@depth") as live:
+            assert (await ask(live, "LIST_SUBSCRIPTIONS"))["result"] == ["aaplusd@depth"]
+            with views_away(floor):
+                answer = await ask(live, "SUBSCRIBE", "aaplusd@depth", "aaplusd@trade", id=7)
+                assert (answer["error"]["code"], answer["id"]) == (-1001, 7)
+                assert (await ask(live, "LIST_SUBSCRIPTIONS"))["result"] == ["aaplusd@depth"]
+                assert served.feeds() == {"aaplusd@depth"}
+                code, reason = await ending(served, "/ws/aaplusd@trade")
+                assert (code, "try again" in reason) == (1013, True)
+            assert (await ask(live, "SUBSCRIBE", "aaplusd@trade"))["result"] is None
+            floor.order("buy", 10_100, 1)
+            assert {(await receive(live))["e"] for _ in range(2)} == {"trade", "depthUpdate"}
+
+    on(redis_url, venue, scenario)
 
 
 def test_only_so_many_websockets_may_be_open_and_no_page_of_another_site_may_open_one(

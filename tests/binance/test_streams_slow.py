@@ -13,15 +13,19 @@ import pytest
 from litestar.exceptions import WebSocketDisconnect
 
 from gateway.binance.streams.feed import Telling
-from gateway.binance.streams.outbox import POLICY, TRY_LATER, Message, Outbox
+from gateway.binance.streams.outbox import MESSAGES_MAX, POLICY, TRY_LATER, Message, Outbox
+from gateway.sim.faults import Faults
+from gateway.sim.network import Network
 from openbell.supervise.processes import wait_until
-from tests.binance.stream_clients import DEADLINE_S, gateway
+from tests.binance.stream_clients import DEADLINE_S, ask, gateway, receive
 from tests.gateway.adapters import Floor, until
 from tests.gateway.test_live import handshake
 
 
 class Peer:
     """A line to a peer that reads while a test lets it."""
+
+    messages_max = MESSAGES_MAX
 
     def __init__(self) -> None:
         self.reads = asyncio.Event()
@@ -78,7 +82,8 @@ def test_one_message_too_many_ends_the_connection_with_a_reason_and_nothing_is_s
     bounds: dict[str, int],
 ) -> None:
     async def scenario(peer: Peer) -> None:
-        outbox = Outbox(peer, 5.0, **bounds)
+        slow: list[bool] = []
+        outbox = Outbox(peer, 5.0, slow=lambda: slow.append(True), **bounds)
         peer.reads.clear()
         for number in range(10):
             outbox.offer(message(number))
@@ -87,7 +92,7 @@ def test_one_message_too_many_ends_the_connection_with_a_reason_and_nothing_is_s
         for number in range(2):
             outbox.offer(message(number))
         code, reason = await outbox.ended
-        assert (code, "too slow" in reason) == (POLICY, True)
+        assert (code, "too slow" in reason, slow) == (POLICY, True, [True])
         peer.reads.set()
         outbox.offer(message(99))
         outbox.close()
@@ -113,18 +118,48 @@ def test_states_never_end_a_connection_however_many_come() -> None:
 
 def test_a_peer_that_takes_nothing_for_long_or_is_gone_ends_the_connection() -> None:
     async def scenario(peer: Peer) -> None:
-        slow = Outbox(peer, 0.01)
+        told: list[str] = []
+        slow = Outbox(peer, 0.01, slow=lambda: told.append("slow"))
         peer.reads.clear()
         slow.offer(message(1))
         code, reason = await slow.ended
         assert (code, "nothing was read for 0.01 s" in reason) == (TRY_LATER, True)
         peer.reads.set()
         peer.gone = True
-        gone = Outbox(peer, 5.0)
+        gone = Outbox(peer, 5.0, slow=lambda: told.append("gone"))
         gone.offer(message(1))
         assert (await gone.ended)[0] == TRY_LATER
+        assert told == ["slow"]
 
     played(scenario)
+
+
+def test_a_connection_that_is_done_with_is_sent_nothing_more() -> None:
+    async def scenario(peer: Peer) -> None:
+        outbox = Outbox(peer, 5.0)
+        outbox.close()
+        outbox.offer(message(1))
+        assert outbox.ended.done()
+        assert peer.got == []
+
+    played(scenario)
+
+
+def test_who_reads_over_the_simulators_network_gets_all_that_is_told_at_once(redis_url: str, venue: str) -> None:
+    floor, trades = Floor(redis_url, venue), 900
+
+    async def scenario() -> None:
+        async with asyncio.timeout(DEADLINE_S), served.connect("/ws/aaplusd@trade") as live:
+            await ask(live, "LIST_SUBSCRIPTIONS")
+            with floor.lock:
+                for _ in range(trades):
+                    floor.projected.order("maker", "sell", 10_000, 1)
+                floor.projected.order("maker", "buy", 10_000, trades)
+                floor.projected.project(publish=True)
+            assert [(await receive(live))["t"] for _ in range(trades)] == list(range(1, trades + 1))
+
+    with gateway(floor, over=lambda app: Network(app, Faults())) as served:
+        asyncio.run(scenario())
 
 
 @pytest.mark.parametrize("length", [0, 1, 125, 126, 127, 65_535, 65_536, 200_000])
@@ -201,6 +236,7 @@ def test_a_client_that_never_reads_is_closed_while_another_gets_every_trade(redi
         assert got == list(range(1, closed_at + 1))
         last = b"".join(iter(lambda: stuck.recv(262_144), b""))
         assert b"too slow" in last[-200:]
+        assert served.figure("openbell_slow_clients_total") == 1
         stuck.close()
     reading.join(DEADLINE_S)
     assert not reading.is_alive()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -12,14 +13,21 @@ from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import ConnectionClosed
 
 from gateway.binance.signing import sign
+from gateway.binance.ws_api.account_source import AccountSource
 from gateway.binance.ws_api.methods import MARKET, SIGNED
+from gateway.identity.directory import Directory
+from gateway.identity.ports import Key
 from gateway.keys import REPORTS_MAX
 from gateway.limiting.local import LocalLimits
 from gateway.limiting.settings import LimitSettings
-from tests.binance.stream_clients import DEADLINE_S, Gateway, gateway, receive
+from gateway.ports import ViewsUnavailable
+from gateway.views import RedisViews
+from tests.binance.stream_clients import DEADLINE_S, Gateway, ending, gateway, receive, views_away
 from tests.binance.trading_desk import LIMIT, Users
 from tests.gateway.adapters import Floor
-from tests.gateway.projected import NOW_MS
+from tests.gateway.projected import NOW_MS, Projected
+from tests.gateway.reads import read
+from tests.gateway.script import COARSE, Script
 
 FORBIDDEN = {"code": -2015, "msg": "Invalid API-key, IP, or permissions for action."}
 SUBSCRIBE = "userDataStream.subscribe.signature"
@@ -69,7 +77,15 @@ class Client:
 Scenario = Callable[[Client, Gateway, Floor], Awaitable[None]]
 
 
-def on(url: str, name: str, users: Users, scenario: Scenario, path: str = "/ws-api/v3", **settings: Any) -> None:
+def on(
+    url: str,
+    name: str,
+    users: Users,
+    scenario: Scenario,
+    path: str = "/ws-api/v3",
+    directory: Directory | None = None,
+    **settings: Any,
+) -> None:
     floor = Floor(url, name)
     floor.projected.fund("bob", USD=10**12, AAPL=10_000)
     floor.projected.project()
@@ -78,7 +94,7 @@ def on(url: str, name: str, users: Users, scenario: Scenario, path: str = "/ws-a
         async with asyncio.timeout(DEADLINE_S), served.connect(path) as live:
             await scenario(Client(live, users.keys), served, floor)
 
-    with gateway(floor, directory=users.directory(), **settings) as served:
+    with gateway(floor, directory=directory or users.directory(), **settings) as served:
         asyncio.run(bounded(served))
 
 
@@ -235,6 +251,42 @@ def test_requests_that_cannot_be_read_are_refused_and_the_connection_lives(
     on(redis_url, venue, users, scenario)
 
 
+UNREAD = (
+    "{",
+    '{"id":1,"method":"ping","params":{"returnRateLimits":7}}',
+    '{"id":1,"method":"depth","params":{"symbol":{}}}',
+)
+
+
+@pytest.mark.parametrize("text", UNREAD)
+def test_what_cannot_be_read_weighs_1(redis_url: str, venue: str, users: Users, text: str) -> None:
+    async def scenario(client: Client, _: Gateway, __: Floor) -> None:
+        answers = []
+        for _number in range(3):
+            await client.live.send(text)
+            answers.append(await receive(client.live))
+        assert [[one["count"] for one in each["rateLimits"]] for each in answers[:2]] == [[1], [2]]
+        assert [each["status"] for each in answers] == [400, 400, 429]
+        assert answers[2]["error"]["code"] == -1003
+
+    counted_by = LocalLimits(now_s=lambda: NOW_MS / 1_000)
+    on(redis_url, venue, users, scenario, limits=LimitSettings(weight_1m=2), counted_by=counted_by)
+
+
+@pytest.mark.parametrize(
+    ("text", "weight"), [*((text, 6_000) for text in UNREAD), ('{"id":1,"method":"exchangeInfo"}', 1)]
+)
+def test_a_connection_of_which_too_many_messages_a_second_cannot_be_read_or_are_refused_is_closed(
+    redis_url: str, venue: str, users: Users, text: str, weight: int
+) -> None:
+    async def scenario(_: Client, served: Gateway, __: Floor) -> None:
+        code, reason = await ending(served, "/ws-api/v3", *[text] * 100)
+        assert (code, "too many messages" in reason) == (1008, True)
+
+    limits, counted_by = LimitSettings(messages_1s=9, weight_1m=weight), LocalLimits(now_s=lambda: NOW_MS / 1_000)
+    on(redis_url, venue, users, scenario, limits=limits, counted_by=counted_by)
+
+
 # Events
 
 
@@ -368,6 +420,103 @@ def test_a_subscription_ends_with_word_of_it_once_its_key_is_revoked(redis_url: 
     on(redis_url, venue, users, scenario)
 
 
+class SlowDirectory(Directory):
+    """Users whose keys are found as soon as a test says so."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.asked, self.found = threading.Event(), threading.Event()
+
+    async def key(self, key_id: str) -> Key | None:
+        self.asked.set()
+        await asyncio.to_thread(self.found.wait, DEADLINE_S)
+        return await super().key(key_id)
+
+
+def test_nothing_is_left_of_a_subscription_whose_client_goes_before_it_is_there(
+    redis_url: str, venue: str, users: Users
+) -> None:
+    directory = users.directory(SlowDirectory)
+    assert isinstance(directory, SlowDirectory)
+
+    async def scenario(_: Client, served: Gateway, __: Floor) -> None:
+        def answered() -> bool:
+            return served.figure("openbell_ws_api_requests_total", method=SUBSCRIBE, status="400") == 1
+
+        async with served.connect("/ws-api/v3") as live:
+            hasty = Client(live, users.keys)
+            await live.send(
+                msgspec.json.encode({"id": 1, "method": SUBSCRIBE, "params": hasty.signed("demo")}).decode()
+            )
+            assert await served.happens(directory.asked.is_set)
+        assert await served.happens(lambda: served.figure("openbell_live_clients") == 1)
+        directory.found.set()
+        assert await served.happens(answered)
+        assert served.accounts() == set()
+
+    on(redis_url, venue, users, scenario, directory=directory)
+
+
+def test_a_subscription_that_cannot_begin_now_is_refused_and_may_be_asked_for_again(
+    redis_url: str, venue: str, users: Users, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gateway.binance.streams.feed.READY_S", 0.1)
+
+    async def scenario(client: Client, served: Gateway, floor: Floor) -> None:
+        with views_away(floor):
+            answer = await client.ask(SUBSCRIBE, client.signed("demo"))
+            assert (answer["status"], answer["error"]["code"]) == (503, -1001)
+            assert (await client.ask("session.subscriptions"))["result"] == []
+            assert served.accounts() == set()
+        assert await client.done(SUBSCRIBE) == {"subscriptionId": 1}
+        floor.order("buy", 5_000, 1, account="demo")
+        assert (await client.event())["event"]["e"] == "executionReport"
+
+    on(redis_url, venue, users, scenario)
+
+
+def test_an_order_of_a_listing_that_is_read_late_is_told_once_it_is_known_and_in_its_place(
+    redis_url: str, venue: str
+) -> None:
+    projected = Projected(redis_url, venue)
+    script = Script(projected)
+    script.list(1)
+    script.order(16)
+    projected.show()
+
+    async def reading(views: RedisViews) -> list[Any]:
+        source = AccountSource(views, "ann", lambda: NOW_MS)
+        assert await source.read() == []
+        script.order(32)
+        script.order(48, listing=2)
+        script.order(64)
+        projected.project()
+        with pytest.raises(ViewsUnavailable, match="listing"):
+            await source.read()
+        script.list(2, COARSE)
+        projected.project()
+        return [(event["i"], event["p"]) for _, event in await source.read()]
+
+    assert read(projected, reading) == [(32, "1.00"), (48, "10.0"), (64, "1.00")]
+
+
+def test_an_order_of_a_listing_that_the_log_no_longer_has_holds_nothing_up(redis_url: str, venue: str) -> None:
+    projected = Projected(redis_url, venue)
+    script = Script(projected)
+    script.list(2, COARSE)
+    script.order(16, listing=1)
+    projected.show()
+
+    async def reading(views: RedisViews) -> list[Any]:
+        source = AccountSource(views, "ann", lambda: NOW_MS)
+        assert await source.read() == []
+        script.order(32, listing=2)
+        projected.project()
+        return [event["i"] for _, event in await source.read()]
+
+    assert read(projected, reading) == [32]
+
+
 def test_events_that_the_views_no_longer_have_end_the_connection_with_a_reason(
     redis_url: str, venue: str, users: Users
 ) -> None:
@@ -395,7 +544,7 @@ def test_many_requests_at_once_are_all_answered(redis_url: str, venue: str, user
         assert {(each["id"], each["status"]) for each in answers} == {(f"n{number}", 200) for number in range(200)}
         assert all(each["result"]["clientOrderId"] == f"many-{each['id'][1:]}" for each in answers)
 
-    on(redis_url, venue, users, scenario, answer_s=DEADLINE_S)
+    on(redis_url, venue, users, scenario, answer_s=DEADLINE_S, limits=LimitSettings(messages_1s=9))
 
 
 def test_an_unknown_outcome_says_so_and_so_does_an_order_that_was_not_taken(

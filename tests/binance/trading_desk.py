@@ -104,8 +104,8 @@ class Users:
         self._url, self._secret = f"sqlite+aiosqlite:///{folder / 'users.db'}", SecretKey.new()
         self.keys = asyncio.run(_keys(self.directory()))
 
-    def directory(self) -> Directory:
-        return Directory(self._url, self._secret, now_ms=lambda: NOW_MS, hasher=CHEAP)
+    def directory(self, kind: type[Directory] = Directory) -> Directory:
+        return kind(self._url, self._secret, now_ms=lambda: NOW_MS, hasher=CHEAP)
 
 
 async def _keys(directory: Directory) -> dict[str, tuple[str, str]]:

@@ -9,7 +9,8 @@ from pathlib import Path
 import httpx
 from prometheus_client.parser import text_string_to_metric_families
 
-from gateway.binance.ws_api.methods import MARKET, OWN, SIGNED, UNKNOWN, counted_as
+from gateway.binance.ws_api.methods import MARKET, SIGNED
+from gateway.binance.ws_api.session import OWN, UNKNOWN, counted_as
 from gateway.health import Metrics
 from gateway.identity.ports import CacheFigures
 from gateway.identity.remembered import Remembered

@@ -16,7 +16,7 @@ import pytest
 import redis
 import redis_server
 
-from gateway.limiting.address import client_address, counted_as
+from gateway.limiting.address import client_address, network_of
 from gateway.limiting.claims import Messages, order_claims, request_claims
 from gateway.limiting.local import BUCKETS_MAX, LocalLimits
 from gateway.limiting.redis_limits import PROBE_S, TIMEOUT_S, RedisLimits
@@ -204,7 +204,7 @@ def test_only_the_word_of_trusted_proxies_counts(
 
 
 def test_addresses_of_one_ipv6_network_are_counted_as_one() -> None:
-    assert counted_as("2001:db8:1:2::3") == counted_as("2001:db8:1:2:ffff::9") != counted_as("2001:db8:1:3::3")
+    assert network_of("2001:db8:1:2::3") == network_of("2001:db8:1:2:ffff::9") != network_of("2001:db8:1:3::3")
 
 
 def test_claims_name_windows_and_amounts() -> None:

@@ -19,7 +19,7 @@ import uvicorn
 from litestar.exceptions import WebSocketDisconnect
 
 from gateway.health import Metrics
-from gateway.live import CANDLES_MIN, Board, Client, Contexts, Hub, TooManyClients
+from gateway.live import CANDLES_MIN, Board, Client, Contexts, Hub
 from gateway.ports import Changed, ViewsUnavailable
 from gateway.render import Renderer
 from gateway.server import configured, listening
@@ -165,18 +165,6 @@ def test_a_topic_that_nobody_watches_is_dropped_and_others_are_left_alone(redis_
         assert not stage.hub._boards
 
     on(redis_url, venue, scenario)
-
-
-def test_watchers_are_bounded(redis_url: str, venue: str) -> None:
-    async def scenario(stage: Stage) -> None:
-        first = stage.hub.join(stage.topics)
-        with pytest.raises(TooManyClients):
-            stage.hub.join(stage.topics)
-        stage.hub.leave(first)
-        stage.hub.leave(stage.hub.join(stage.topics))
-        assert "openbell_refused_clients_total 1.0" in stage.metrics.text().decode()
-
-    on(redis_url, venue, scenario, clients_max=1)
 
 
 def test_what_changed_while_the_views_were_away_is_pushed_when_they_are_back(redis_url: str, venue: str) -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection
 from typing import Any, Final, Protocol, TypeAlias
 
 import msgspec
@@ -23,6 +23,7 @@ from gateway.tasks import stop
 RETRY_S: Final = 0.5
 READY_S: Final = 2.0
 """How long somebody who subscribes waits until the stream is known to go on from here."""
+NOT_READY: Final = "the streams cannot begin, for the market data cannot be read now: try again"
 _LOG = logging.getLogger(__name__)
 
 Told: TypeAlias = list[tuple[str, Any]]
@@ -171,8 +172,12 @@ class Feeds:
         """Return the feed of a stream that somebody listens to."""
         return self._feeds.get(name)
 
-    async def join(self, streams: Iterable[Stream], listener: Listener) -> None:
-        """Let somebody listen to streams; returns once what happens from now on is told, or `READY_S` are over."""
+    async def join(self, streams: Collection[Stream], listener: Listener) -> None:
+        """Let somebody listen to streams; returns once what happens from now on is told.
+
+        Raises:
+            ViewsUnavailable: if that is not so within `READY_S`; then they listen to none of these streams.
+        """
         feeds = []
         for stream in streams:
             feed = self._feeds.get(stream.name)
@@ -185,7 +190,9 @@ class Feeds:
                 for feed in feeds:
                     await feed.ready()
         except TimeoutError:
-            _LOG.warning("streams that somebody asked for are not ready yet, for the views cannot be read")
+            for stream in streams:
+                self.leave(stream.name, listener)
+            raise ViewsUnavailable(NOT_READY) from None
 
     def leave(self, name: str, listener: Listener) -> None:
         """Let somebody listen no more, and drop a feed that nobody listens to."""

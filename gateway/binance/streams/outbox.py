@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import struct
+from collections.abc import Callable
 from itertools import count
 from typing import Any, Final, Protocol, TypeAlias
 
@@ -20,6 +21,8 @@ TRY_LATER: Final = 1013
 MESSAGES_MAX: Final = 512
 BYTES_MAX: Final = 1_048_576
 """How much may wait for one websocket; nearly all of it is shared with others who get the same."""
+PLAIN_MESSAGES_MAX: Final = 16 * MESSAGES_MAX
+"""How many messages may wait where each one waits, even if the peer reads: all that some streams tell at once."""
 FRAMES: Final = "openbell.frames"
 """The ASGI extension of a server that writes frames that are made already: its value has `write_frame` (see `gateway.sockets`)."""
 _TEXT: Final = 0x81
@@ -51,6 +54,9 @@ def _head(length: int) -> bytes:
 class Line(Protocol):
     """A connection to a peer."""
 
+    messages_max: int
+    """How many messages may wait for it."""
+
     def write(self, message: Message) -> bool:
         """Write a message now, if the peer reads what is written; else say False."""
 
@@ -60,6 +66,8 @@ class Line(Protocol):
 
 class FrameLine:
     """A connection whose server takes frames as they are."""
+
+    messages_max = MESSAGES_MAX
 
     def __init__(self, protocol: Any) -> None:
         self.write_frame = protocol.write_frame
@@ -82,6 +90,8 @@ class FrameLine:
 class PlainLine:
     """A connection of any other ASGI server."""
 
+    messages_max = PLAIN_MESSAGES_MAX
+
     def __init__(self, socket: Any) -> None:
         self._socket = socket
 
@@ -101,7 +111,10 @@ def line_of(socket: Any) -> Line:
 
 
 class Outbox:
-    """What waits for one websocket. `combined`: its streams' messages are wrapped with their names."""
+    """What waits for one websocket. `combined`: its streams' messages are wrapped with their names; `slow` is told of a peer that does not read.
+
+    `messages_max` and `bytes_max` are how much may wait; None: as many messages as the line says.
+    """
 
     def __init__(
         self,
@@ -109,15 +122,17 @@ class Outbox:
         send_s: float,
         *,
         combined: bool = False,
-        messages_max: int = MESSAGES_MAX,
+        slow: Callable[[], None] = lambda: None,
+        messages_max: int | None = None,
         bytes_max: int = BYTES_MAX,
     ) -> None:
         self.combined = combined
         self.ended: asyncio.Future[Ending] = asyncio.get_running_loop().create_future()
-        """Done when the connection must end."""
+        """Done when the connection must end; cancelled once it has ended otherwise."""
         self._line = line
         self._send_s = send_s
-        self._messages_max = messages_max
+        self._slow = slow
+        self._messages_max = line.messages_max if messages_max is None else messages_max
         self._bytes_max = bytes_max
         self._waiting: dict[str | int, Message] = {}
         self._bytes = 0
@@ -135,6 +150,7 @@ class Outbox:
         self._bytes += len(message.payload) - (len(before.payload) if before else 0)
         self._waiting[name] = message
         if len(self._waiting) > self._messages_max or self._bytes > self._bytes_max:
+            self._slow()
             self.end(POLICY, "too slow: too much waits to be read; connect again and read faster")
         elif self._draining is None:
             self._draining = asyncio.create_task(self._drain())
@@ -146,7 +162,8 @@ class Outbox:
             self._waiting.clear()
 
     def close(self) -> None:
-        """Let go of what waits."""
+        """Let go of what waits; nothing more is sent."""
+        self.ended.cancel()
         self._waiting.clear()
         if self._draining is not None:
             self._draining.cancel()
@@ -160,6 +177,7 @@ class Outbox:
                 async with asyncio.timeout(self._send_s):
                     await self._line.send(message)
         except TimeoutError:
+            self._slow()
             self.end(TRY_LATER, f"too slow: nothing was read for {self._send_s:g} s; connect again and read faster")
         except (OSError, WebSocketDisconnect):
             self.end(TRY_LATER, "the connection is gone")

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 
 from gateway.binance.streams.feed import Feeds
 from gateway.binance.streams.names import REAL_TIME_S, Stream
@@ -11,6 +10,7 @@ from gateway.binance.streams.sources import source_of
 from gateway.binance.ws_api.account_source import AccountSource
 from gateway.health import Metrics
 from gateway.ports import Changed, Views
+from gateway.seats import Seats
 
 
 class Streams:
@@ -19,9 +19,7 @@ class Streams:
     def __init__(self, views: Views, now_ms: Callable[[], int], metrics: Metrics, sockets_max: int) -> None:
         self.markets = Feeds(source_of(views, now_ms), _of_symbol)
         self.accounts = Feeds(lambda stream: AccountSource(views, stream.name, now_ms), _of_account)
-        self._metrics = metrics
-        self._sockets_max = sockets_max
-        self._sockets = 0
+        self.seats = Seats(sockets_max, metrics)
 
     def hear(self, changed: Changed) -> None:
         """Have what a change is about read anew."""
@@ -32,22 +30,6 @@ class Streams:
         """Stop reading anything."""
         await self.markets.close()
         await self.accounts.close()
-
-    @contextmanager
-    def seat(self) -> Iterator[bool]:
-        """Count a websocket while it is open, and say whether it is not one too many."""
-        has_seat = self._sockets < self._sockets_max
-        if not has_seat:
-            self._metrics.refused_clients.inc()
-            yield False
-            return
-        self._sockets += 1
-        self._metrics.live_clients.inc()
-        try:
-            yield True
-        finally:
-            self._sockets -= 1
-            self._metrics.live_clients.dec()
 
 
 def account_stream(account: str) -> Stream:

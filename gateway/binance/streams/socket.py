@@ -11,6 +11,7 @@ from gateway.binance.streams.names import Stream, stream_named
 from gateway.binance.streams.outbox import POLICY, TRY_LATER, Message, Outbox, line_of
 from gateway.binance.streams.requests import INVALID, Refused, Request, done, request
 from gateway.identity.principal import Principal
+from gateway.limiting.address import client_address
 from gateway.limiting.claims import Messages
 from gateway.ports import ViewsUnavailable
 from gateway.services import Services
@@ -38,7 +39,8 @@ async def combined_streams(socket: Socket, services: Services, principal: Princi
 
 async def _serve(socket: Socket, services: Services, principal: Principal, names: str, *, combined: bool) -> None:
     await socket.accept()
-    with services.streams.seat() as has_seat:
+    address = client_address(socket.scope, services.settings.trusted_proxies)
+    with services.streams.seats.take(address) as has_seat:
         if not has_seat:
             await socket.close(TRY_LATER, "too many websockets are open: connect again later")
         elif socket.query_params.get("timeUnit", "MILLISECOND").upper() not in ("MILLISECOND", ""):
@@ -48,7 +50,9 @@ async def _serve(socket: Socket, services: Services, principal: Principal, names
 
 
 async def _listen(socket: Socket, services: Services, principal: Principal, names: str, *, combined: bool) -> None:
-    outbox = Outbox(line_of(socket), services.settings.send_s, combined=combined)
+    outbox = Outbox(
+        line_of(socket), services.settings.send_s, combined=combined, slow=services.metrics.slow_clients.inc
+    )
     subscriptions = Subscriptions(outbox, services)
     try:
         try:
@@ -119,7 +123,12 @@ class Subscriptions:
             text = f"Invalid request: too many streams: a websocket may listen to {STREAMS_MAX}"
             raise Refused(INVALID, text, request_id)
         self._names.update((stream.name, None) for stream in streams)
-        await self._feeds.join(streams, self._outbox)
+        try:
+            await self._feeds.join(streams, self._outbox)
+        except ViewsUnavailable:
+            for stream in streams:
+                self._drop(stream.name)
+            raise
 
     def leave(self) -> None:
         """Listen to nothing more."""

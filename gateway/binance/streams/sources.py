@@ -8,7 +8,7 @@ from typing import Any, Final
 from exchange.candles import DAY_MS
 from gateway.binance import tickers
 from gateway.binance.intervals import Interval
-from gateway.binance.klines import Kline
+from gateway.binance.klines import Kline, after, changeable, ended
 from gateway.binance.market_reads import read_each, read_klines, read_window
 from gateway.binance.streams import shapes
 from gateway.binance.streams.feed import Lost, Source, Told
@@ -22,6 +22,9 @@ RECENT: Final = 50
 """So many of the newest trades are read first, and all only if these do not reach back far enough."""
 KLINES: Final = 1_000
 """Greatest number of klines that are told together."""
+SETTLING_MS: Final = 1_000
+"""How long after its end, by the market's time, a kline is closed that no candle has passed. Book events, trades and what is computed of
+them come by topics of their own, a little apart."""
 AVERAGE_MINUTES: Final = 5
 """How many minutes `avgPrice` is the average of, as on REST."""
 MISSED: Final = "events were missed and cannot be sent in full: connect again"
@@ -87,12 +90,10 @@ class TradesSource:
 
     async def read(self) -> Told:
         """Return the new trades, in order and without a gap."""
-        newest = await self._views.trades(self._symbol, 1 if self._seq is None else RECENT)
-        if newest is None:
-            return []
         if self._seq is None:
-            self._seq = newest[0].seq if newest else 0
+            self._seq = await self._newest()
             return []
+        newest = await self._views.trades(self._symbol, RECENT) or []
         if len(newest) == RECENT and newest[-1].seq > self._seq + 1:
             newest = await self._views.trades(self._symbol, TRADES_MAX) or []
         new = [trade for trade in reversed(newest) if trade.seq > self._seq]
@@ -104,6 +105,13 @@ class TradesSource:
             raise Lost(MISSED)
         return [("", told) for told in self._shown(new)]
 
+    async def _newest(self) -> int | None:
+        """Return the number of the newest trade, None if there is no market. A listing in other ticks shows no older trades, and counts on."""
+        market = await self._views.market(self._symbol, "1d", levels=1, trades=1, candles=1)
+        if market is None:
+            return None
+        return market.trades[0].seq if market.trades else market.summary.seq
+
     def _shown(self, trades: list[TradeShown]) -> list[dict[str, Any]]:
         event_ms = self._now_ms()
         if self._together:
@@ -112,25 +120,48 @@ class TradesSource:
 
 
 class KlineSource:
-    """Tells of each kline that is other than it was, from the last one that was told."""
+    """Tells of each kline that is other than it was, from the first one on that may still change.
+
+    Candles follow the book by some hundred milliseconds, so when an interval has ended its kline goes on changing for as long. It is
+    told as closed once nothing can come any more: its candles are closed or later ones are there, or all trades have been counted.
+    """
 
     shows_state = True
 
     def __init__(self, views: Views, symbol: str, interval: str, now_ms: Clock) -> None:
         self._views, self._symbol, self._now_ms = views, symbol, now_ms
         self._interval = Interval(interval)
-        self._told: Kline | None = None
+        self._told: dict[int, Kline] = {}
+        """The last klines that were told, by opening: those that may still change."""
 
     async def read(self) -> Told:
-        """Return the klines that have changed since, as REST has them."""
-        told, event_ms = self._told, self._now_ms()
-        limit, start_ms = (1, None) if told is None else (KLINES, told.open_ms)
-        klines = await read_klines(self._views, self._symbol, self._interval, limit, start_ms) or []
-        new = [kline for kline in klines if kline != told]
-        if new:
-            self._told = new[-1]
-        name = self._interval.name
+        """Return the klines that have changed since, as REST has them, in their order."""
+        klines = await self._klines()
+        waiting = next((kline for kline in klines[:-1] if not kline.closed), None)
+        if waiting is not None:
+            counted_ms = await self._counted_ms()
+            if waiting.close_ms < counted_ms:
+                # Candles are read again: those that were read before may lack some of the trades that are counted.
+                klines = ended(await self._klines(), counted_ms)
+        new = [kline for kline in klines if kline != self._told.get(kline.open_ms)]
+        if klines:
+            self._told = {kline.open_ms: kline for kline in changeable(klines)}
+        name, event_ms = self._interval.name, self._now_ms()
         return [(str(kline.open_ms), shapes.kline(self._symbol, name, kline, event_ms)) for kline in new]
+
+    async def _klines(self) -> list[Kline]:
+        """Return the klines from the first one on that may still change; of the first time the last one."""
+        limit, start_ms = (KLINES, min(self._told)) if self._told else (1, None)
+        klines = await read_klines(self._views, self._symbol, self._interval, limit, start_ms) or []
+        return [after(kline, self._told.get(kline.open_ms)) for kline in klines]
+
+    async def _counted_ms(self) -> int:
+        """Return a time, by the market's clock, up to which all trades are in the candles that are read after this; 0: not known."""
+        market = await self._views.market(self._symbol, "1d", levels=1, trades=1, candles=1)
+        analysis = await self._views.analytics.summary(self._symbol)
+        if market is None or analysis is None or analysis.seq < market.summary.seq:
+            return 0
+        return market.summary.time_ms - SETTLING_MS
 
 
 class TickerSource:

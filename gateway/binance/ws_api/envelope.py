@@ -22,12 +22,11 @@ class Call(NamedTuple):
     params: dict[str, Any]
 
 
-class Malformed(Exception):
+class Malformed(BinanceError):
     """A request that cannot be read; `request_id` as far as it can."""
 
     def __init__(self, text: str, request_id: int | str | None = None) -> None:
-        super().__init__(text)
-        self.error = BinanceError(NO_JSON, text=text)
+        super().__init__(NO_JSON, text=text)
         self.request_id = request_id
 
 

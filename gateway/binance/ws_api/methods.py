@@ -1,4 +1,4 @@
-"""The methods of the websocket API, each of which does what a route of the REST API does."""
+"""The methods of the websocket API that do what a route of the REST API does."""
 
 from __future__ import annotations
 
@@ -54,16 +54,6 @@ _ROUTES: Final = {(route.method, route.path): route for route in ROUTES}
 SIGNED: Final[dict[str, Signed]] = {name: _ROUTES[route] for name, route in _SIGNED.items()}
 """What an account asks: the signed routes that do it."""
 
-OWN: Final = (
-    "userDataStream.subscribe.signature",
-    "userDataStream.unsubscribe",
-    "session.subscriptions",
-    "session.status",
-)
-"""What is about the websocket itself, and has no route."""
-UNKNOWN: Final = "none"
-"""What a request is counted as that names no method of the API, or cannot be read."""
-
 
 async def ask_market(handler: Any, services: Services, params: Mapping[str, str]) -> Any:
     """Return what a route of the market answers to parameters."""
@@ -71,17 +61,3 @@ async def ask_market(handler: Any, services: Services, params: Mapping[str, str]
     given = {"request": Request(scope), "services": services}
     wanted = signature(handler.fn).parameters
     return await handler.fn(**{name: value for name, value in given.items() if name in wanted})
-
-
-def counted_as(method: str) -> str:
-    """Return the method that a request is counted as, of a closed list: what is no method of the API is `UNKNOWN`.
-
-    >>> counted_as("depth"), counted_as("session.status"), counted_as("depth ")
-    ('depth', 'session.status', 'none')
-    """
-    return method if method in MARKET or method in SIGNED or method in OWN else UNKNOWN
-
-
-def weight_of(weight: Any, params: Mapping[str, str]) -> int:
-    """Return what a request weighs by its route."""
-    return int(weight(params)) if callable(weight) else int(weight)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from litestar import websocket
 
-from gateway.binance.signed import ACCOUNT_HEADER
 from gateway.binance.streams.connection import Socket, converse
 from gateway.binance.streams.outbox import TRY_LATER, Outbox, line_of
 from gateway.binance.ws_api.session import Session
+from gateway.entry import ACCOUNT_HEADER
 from gateway.limiting.address import client_address
 from gateway.services import Services
 
@@ -16,12 +16,12 @@ from gateway.services import Services
 async def ws_api(socket: Socket, services: Services) -> None:
     """Answer requests; who asks is known by their signatures."""
     await socket.accept()
-    with services.streams.seat() as has_seat:
+    address = client_address(socket.scope, services.settings.trusted_proxies)
+    with services.streams.seats.take(address) as has_seat:
         if not has_seat:
             await socket.close(TRY_LATER, "too many websockets are open: connect again later")
             return
-        outbox = Outbox(line_of(socket), services.settings.send_s)
-        address = client_address(socket.scope, services.settings.trusted_proxies)
+        outbox = Outbox(line_of(socket), services.settings.send_s, slow=services.metrics.slow_clients.inc)
         tells_limits = socket.query_params.get("returnRateLimits", "true").lower() != "false"
         account = socket.headers.get(ACCOUNT_HEADER)
         session = Session(services, outbox, address, account, tells_limits=tells_limits)
