@@ -1,4 +1,6 @@
-"""Completes the address of Redis with its password, which stands in a file, since arguments are seen by everybody on the machine."""
+"""Completes the address of Redis: with its password, which stands in a file, since arguments are seen by everybody on the machine, and over TLS
+with the check of the server's host name, which redis-py leaves away unless it is told.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +8,7 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
-from urllib.parse import quote, urlsplit
+from urllib.parse import parse_qs, quote, urlsplit
 
 PASSWORD_FILE: Final = "OPENBELL_REDIS_PASSWORD_FILE"  # noqa: S105  (it names the variable)
 
@@ -14,11 +16,13 @@ PASSWORD_FILE: Final = "OPENBELL_REDIS_PASSWORD_FILE"  # noqa: S105  (it names t
 def with_password(url: str, environment: Mapping[str, str] = os.environ) -> str:
     """Return an address such as `redis://USER@HOST:PORT/0` with the password of its user, as the variable's file has it.
 
-    `rediss://` is TLS; `?ssl_ca_certs=FILE` behind it names the certificates that the server's is signed with.
+    `rediss://` is TLS; `?ssl_ca_certs=FILE` behind it names the certificates that the server's is signed with. The server's must be for
+    the address's host, unless the address says `ssl_check_hostname=false` or `ssl_cert_reqs=none`.
 
     Raises:
         ValueError: if the address has a password of its own, names no user where there is a password, or the file cannot be read.
     """
+    url = _with_host_checked(url)
     parts, path = urlsplit(url), environment.get(PASSWORD_FILE, "").strip()
     if parts.password is not None:
         raise ValueError(
@@ -35,3 +39,16 @@ def with_password(url: str, environment: Mapping[str, str] = os.environ) -> str:
         raise ValueError(f"{PASSWORD_FILE} is {path}, which cannot be read: {reason}") from error
     at = parts.netloc.rindex("@")
     return parts._replace(netloc=f"{parts.netloc[:at]}:{quote(password, safe='')}{parts.netloc[at:]}").geturl()
+
+
+def _with_host_checked(url: str) -> str:
+    """Have the host's name checked over TLS, unless the address says what is to be checked.
+
+    >>> _with_host_checked("rediss://gateway@db:6379/0?ssl_ca_certs=ca.pem")
+    'rediss://gateway@db:6379/0?ssl_ca_certs=ca.pem&ssl_check_hostname=true'
+    """
+    parts = urlsplit(url)
+    query = parse_qs(parts.query)
+    if parts.scheme != "rediss" or "ssl_check_hostname" in query or query.get("ssl_cert_reqs") == ["none"]:
+        return url
+    return parts._replace(query=f"{parts.query}&ssl_check_hostname=true".lstrip("&")).geturl()

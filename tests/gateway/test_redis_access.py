@@ -14,6 +14,7 @@ from typing import Any
 import certificates
 import pytest
 import redis
+import redis.asyncio
 import redis_server
 from litestar.testing import TestClient
 
@@ -66,7 +67,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     (folder / "users.acl").write_text(lines.replace(">PASSWORD", hashed))
     found = Server(redis_server.free_port(), folder, files.authority)
     options = {
-        "port": 0, "tls-port": found.port, "bind": "127.0.0.1", "save": "", "appendonly": "no", "dir": folder, "aclfile": folder / "users.acl",
+        "port": 0, "tls-port": found.port, "bind": "127.0.0.1 127.0.0.2", "save": "", "appendonly": "no", "dir": folder, "aclfile": folder / "users.acl",
         "tls-cert-file": files.certificate, "tls-key-file": files.key, "tls-ca-cert-file": files.authority, "tls-auth-clients": "no",
     }  # fmt: skip
     command = [program, *(str(word) for name, value in options.items() for word in (f"--{name}", value))]
@@ -170,8 +171,51 @@ def test_nobody_comes_in_without_the_password_or_without_tls(server: Server, tmp
         client.ping()  # it does not trust this authority
 
 
-def test_an_address_without_a_password_file_stays_as_it_is() -> None:
-    assert with_password("redis://127.0.0.1:6379/0", {}) == "redis://127.0.0.1:6379/0"
+def test_nobody_speaks_to_a_server_whose_certificate_is_for_another_host(server: Server) -> None:
+    """The server is 127.0.0.2, too, for which its certificate, of an authority that is trusted, is not."""
+    there = server.url("gateway").replace("localhost", "127.0.0.2")
+    with redis.Redis.from_url(there) as client, pytest.raises(redis.ConnectionError, match="IP address mismatch"):
+        client.ping()
+
+    async def asynchronous() -> None:
+        async with redis.asyncio.Redis.from_url(there) as client:
+            with pytest.raises(redis.ConnectionError, match="IP address mismatch"):
+                await client.ping()
+        async with redis.asyncio.Redis.from_url(server.url("gateway")) as client:
+            assert await client.ping()
+
+    asyncio.run(asynchronous())
+    with redis.Redis.from_url(there.replace("hostname=true", "hostname=false")) as client:
+        assert client.ping(), "it is the name alone that is refused"
+
+
+@pytest.mark.parametrize(
+    ("query", "checked"),
+    [
+        ("", True),
+        ("?ssl_ca_certs=ca.pem", True),
+        ("?ssl_check_hostname=", True),
+        ("?ssl_cert_reqs=required", True),
+        ("?ssl_check_hostname=true", True),
+        ("?ssl_check_hostname=false", False),
+        ("?ssl_cert_reqs=none", False),
+    ],
+)
+@pytest.mark.parametrize("module", [redis, redis.asyncio])
+def test_the_name_of_a_host_is_checked_over_tls_unless_the_address_says_otherwise(
+    tmp_path: Path, module: Any, query: str, checked: bool
+) -> None:
+    (tmp_path / "password").write_text(PASSWORD)
+    for environment in ({}, {PASSWORD_FILE: str(tmp_path / "password")}):
+        url = with_password(f"rediss://gateway@localhost:6379/0{query}", environment)
+        options = module.ConnectionPool.from_url(url).connection_kwargs
+        assert options.get("ssl_check_hostname", False) is checked
+        assert options.get("password") == (PASSWORD if environment else None)
+
+
+@pytest.mark.parametrize("url", ["redis://127.0.0.1:6379/0", "unix:///run/redis.sock?db=1"])
+def test_an_address_without_a_password_file_stays_as_it_is(url: str) -> None:
+    assert with_password(url, {}) == url
 
 
 @pytest.mark.parametrize(
