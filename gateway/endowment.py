@@ -29,13 +29,10 @@ def endowment(instruments: Iterable[Instrument]) -> dict[str, int]:
     return {**shares, **cash}
 
 
-async def endow(
-    commands: Commands, account: str, amounts: Mapping[str, int], occasion: str, now_ms: int, *, opened: bool
-) -> None:
-    """Deposit amounts, of the same asset once an occasion; `opened`: the account is known to be open. Raises what the port raises."""
-    if not opened:
-        await commands.write(OpenAccount(account=account, request_id=f"{occasion}-open", created_ms=now_ms))
-    deposits = (
+def gift(account: str, amounts: Mapping[str, int], occasion: str, now_ms: int) -> tuple[OpenAccount, list[Deposit]]:
+    """Return what opens an account and what gives it amounts, of the same asset once an occasion."""
+    opening = OpenAccount(account=account, request_id=f"{occasion}-open", created_ms=now_ms)
+    return opening, [
         Deposit(
             account=account,
             request_id=f"{occasion}-fund-{asset}",
@@ -44,7 +41,25 @@ async def endow(
             amount=amounts[asset],
         )
         for asset in sorted(amounts)
-    )
+    ]
+
+
+def faucet_day(now_ms: int) -> str:
+    """Name the occasion of a day's play money.
+
+    >>> faucet_day(1_800_000_000_000)
+    'faucet-2027-01-15'
+    """
+    return f"faucet-{datetime.fromtimestamp(now_ms / 1_000, UTC).date().isoformat()}"
+
+
+async def endow(
+    commands: Commands, account: str, amounts: Mapping[str, int], occasion: str, now_ms: int, *, opened: bool
+) -> None:
+    """Give an account amounts, of the same asset once an occasion; `opened`: it is known to be open. Raises what the port raises."""
+    opening, deposits = gift(account, amounts, occasion, now_ms)
+    if not opened:
+        await commands.write(opening)
     await asyncio.gather(*map(commands.write, deposits))
 
 
@@ -58,6 +73,5 @@ class Faucet:
     async def give(self, account: str, now_ms: int) -> Collection[str]:
         """Give what the day brings, and return the assets; the second time in a day nothing comes of it. Raises what the ports raise."""
         amounts = endowment((await self._views.instruments()).values())
-        day = datetime.fromtimestamp(now_ms / 1_000, UTC).date().isoformat()
-        await endow(self._commands, account, amounts, f"faucet-{day}", now_ms, opened=False)
+        await endow(self._commands, account, amounts, faucet_day(now_ms), now_ms, opened=False)
         return amounts.keys()

@@ -80,7 +80,9 @@ class Guard:
         name = _name(host) if sum(header == b"host" for header, _ in scope["headers"]) == 1 else ""
         if ANY_HOST not in self._hosts and name not in self._hosts:
             return Problem(
-                400, "HOST_NOT_ALLOWED", "This server does not answer to this host name: allow it with --allowed-host."
+                400,
+                "HOST_NOT_ALLOWED",
+                "This server does not answer to this host name: allow it with OPENBELL_GATEWAY_HOSTS, or --allowed-host.",
             )
         if scope["type"] == "http" and scope["method"] in SAFE_METHODS:
             return None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import sys
 from collections.abc import Iterator
 from importlib.util import find_spec
@@ -65,6 +66,15 @@ def test_a_folder_imports_only_what_it_may(folder: str) -> None:
         f"{where} imports {module}" for where, module in imports(folder) if module.split(".")[0] not in allowed
     ]
     assert forbidden == []
+
+
+def test_the_document_says_which_folders_may_import_which() -> None:
+    text = (ROOT / "docs" / "ARCHITECTURE.md").read_text().split("## Who imports whom\n")[1].split("\n## ")[0]
+    said = {
+        name: set(whom.replace(" ", "").split(",")) - {""}
+        for name, whom in re.findall(r"^\| `(\w+)/` \|.*\|(.*)\|$", text, re.MULTILINE)
+    }
+    assert {name: said[name] for name in MAY_IMPORT} == {name: allowed & OURS for name, allowed in MAY_IMPORT.items()}
 
 
 @pytest.mark.parametrize("folder", PRESENT)

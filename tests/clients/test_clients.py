@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-import re
-from pathlib import Path
-
 import pytest
 
 from tests.clients.conftest import Run, Trader
-
-README = Path(__file__).parents[2] / "README.md"
 
 pytestmark = [pytest.mark.stack, pytest.mark.slow]
 
@@ -47,15 +42,6 @@ def test_ccxt_reads_markets_and_trades(trader: Trader, run: Run) -> None:
         "post_only": "OrderImmediatelyFillable",
         "wrong_secret": "AuthenticationError",
     }
-
-
-def test_the_readmes_example_trades(trader: Trader, run: Run, tmp_path: Path) -> None:
-    (example,) = re.findall(r"```python\n(import ccxt.*?)```", README.read_text(), re.DOTALL)
-    example = example.replace("http://127.0.0.1:8000", trader.url).replace("AAPL/USD", f"{trader.base}/USD")
-    names = f"KEY, SECRET = {trader.key!r}, {trader.secret!r}\n"
-    program = tmp_path / "example.py"
-    program.write_text(f"{names}{example}\nimport json\nprint(json.dumps(order['status']))\n")
-    assert run(str(program)) == "open"
 
 
 def test_ccxt_pro_watches_a_market_and_an_account(trader: Trader, run: Run) -> None:

@@ -27,7 +27,7 @@ def bench(redis_url: str) -> Iterator[Bench]:
 @pytest.fixture
 def fresh(redis_url: str, venue: str) -> Iterator[Bench]:
     """An application of the test's own."""
-    with running(redis_url, venue, answer_s=0.3) as started:
+    with running(redis_url, venue, answer_s=3.0) as started:
         yield started
 
 

@@ -28,7 +28,7 @@ def bench(redis_url: str, venue: str) -> Iterator[Bench]:
 @pytest.fixture
 def hasty(redis_url: str, venue: str) -> Iterator[Bench]:
     """An application that does not wait long for an answer."""
-    with running(redis_url, venue, answer_s=1.0) as started:
+    with running(redis_url, venue, answer_s=3.0) as started:
         yield started
 
 

@@ -26,7 +26,7 @@ def app_with(redis_url: str, venue: str, directory: Directory | None) -> tuple[L
         floor.projected.order("demo", "buy", price, 3)
     floor.projected.order("demo", "buy", 5_000, 1)
     floor.projected.project(publish=True)
-    return app_over(floor, FloorCommands(floor), directory=directory, access_log="none"), floor
+    return app_over(floor, FloorCommands(floor), directory=directory, access_log="off"), floor
 
 
 @contextmanager

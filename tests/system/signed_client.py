@@ -66,9 +66,11 @@ class Client:
             answer = self._http.request(method, f"/api/v3/{path}")
         except httpx.TransportError:
             return Answer(0, None, seconds=time.monotonic() - begun)
-        return Answer(
-            answer.status_code, answer.json(), answer.headers.get("Retry-After"), answer.elapsed.total_seconds()
-        )
+        ours = answer.headers.get("Content-Type", "").startswith(
+            "application/json"
+        )  # a balancer's own answers are pages
+        body = answer.json() if ours else None
+        return Answer(answer.status_code, body, answer.headers.get("Retry-After"), answer.elapsed.total_seconds())
 
     def place(self, order_id: str, **terms: Any) -> Answer:
         """Place a limit order that rests, unless its terms say otherwise."""

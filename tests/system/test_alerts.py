@@ -97,8 +97,8 @@ class Mailbox:
 async def made_user(database: str, secret_key: Path) -> str:
     """Make a user who has the page's own account, for visitors' alerts go out to nobody; returns an API key."""
     async with Directory(database, load_secret(secret_key)).running() as directory:
-        await directory.create_user("ann", "forty green kettles", account=ACCOUNT)
-        return ".".join(await directory.create_key("ann", ("read", "trade")))
+        await directory.users.create("ann", "forty green kettles", account=ACCOUNT)
+        return ".".join(await directory.keys.create("ann", ("read", "trade")))
 
 
 class Desk:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import hmac
 import json
 import os
 import shutil
@@ -15,7 +13,6 @@ from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
-from urllib.parse import urlencode
 
 import httpx
 import pytest
@@ -26,6 +23,7 @@ from websockets.sync.client import connect
 from openbell.stack import Stack
 from openbell.supervise.processes import wait_until
 from tests.clients.conftest import openbell
+from tests.system.signed_client import Client, Key
 
 pytestmark = [pytest.mark.stack, pytest.mark.slow]
 
@@ -41,8 +39,7 @@ class Balanced(NamedTuple):
 
     url: str
     gateways: list[subprocess.Popen[bytes]]
-    key: str
-    secret: str
+    key: Key
 
 
 def _gateway(stack: Stack, port: int, log: Path) -> subprocess.Popen[bytes]:
@@ -102,7 +99,7 @@ backend gateways
         for port in ports:
             ready = partial(_depth, f"http://127.0.0.1:{port}")
             assert wait_until(ready, WAIT_S, every=0.2), f"nobody answers at {port}: see {folder}"
-        yield Balanced(url, gateways, made["key_id"], made["secret"])
+        yield Balanced(url, gateways, Key(url, made["key_id"], made["secret"]))
     finally:
         for process in (balancer, *gateways):
             process.kill()
@@ -117,49 +114,35 @@ def _depth(url: str) -> Any:
     return answer.json().get("asks") if answer.status_code == 200 else None
 
 
-class Client:
-    """A signed client that tries again, under the same client order id, whatever happens to its connection."""
+class Persistent(Client):
+    """Tries again, under the same client order id, whatever happens to its connection."""
 
-    def __init__(self, balanced: Balanced) -> None:
-        self.balanced = balanced
-        self.http = httpx.Client(base_url=balanced.url, headers={"X-MBX-APIKEY": balanced.key}, timeout=20)
-        self.tried = 0
-
-    def ask(self, method: str, path: str, **fields: Any) -> httpx.Response:
-        query = urlencode({**fields, "timestamp": time.time_ns() // 1_000_000})
-        signature = hmac.new(self.balanced.secret.encode(), query.encode(), hashlib.sha256).hexdigest()
-        return self.http.request(method, f"/api/v3/{path}?{query}&signature={signature}")
+    tried = 0
 
     def buy(self, order_id: str) -> dict[str, Any]:
         """Place an order until its outcome is known."""
         deadline = time.monotonic() + WAIT_S
         while time.monotonic() < deadline:
             self.tried += 1
-            try:
-                answer = self.ask(
-                    "POST", "order", symbol=SYMBOL, side="BUY", type="LIMIT", timeInForce="GTC", quantity=1, price="100.00",
-                    newClientOrderId=order_id,
-                )  # fmt: skip
-            except httpx.HTTPError:  # the gateway is gone, or has gone while it answered
-                continue
-            if answer.status_code == 200:
-                placed: dict[str, Any] = answer.json()
+            answer = self.place(order_id, price="100.00")
+            if answer.status == 200:
+                placed: dict[str, Any] = answer.body
                 return placed
-            assert answer.status_code in (502, 503, 504), answer.text
+            assert answer.status in (0, 502, 503, 504), answer  # 0: the gateway is gone, or has gone while it answered
         raise AssertionError(f"{order_id} has no outcome within {WAIT_S} s")
 
 
 def test_what_one_gateway_takes_all_know_at_once(balanced: Balanced) -> None:
-    client = Client(balanced)
+    client = Persistent(balanced.key, SYMBOL)
     for number in range(2 * GATEWAYS):
         placed = client.buy(f"known-{number}")
-        asked = [client.ask("GET", "order", symbol=SYMBOL, orderId=placed["orderId"]).json() for _ in range(GATEWAYS)]
+        asked = [client.ask("GET", "order", symbol=SYMBOL, orderId=placed["orderId"]).body for _ in range(GATEWAYS)]
         assert {each["status"] for each in asked} == {"FILLED"}
         assert {each["clientOrderId"] for each in asked} == {f"known-{number}"}
 
 
 def test_a_killed_gateway_costs_no_order_and_makes_none_twice(balanced: Balanced) -> None:
-    client = Client(balanced)
+    client = Persistent(balanced.key, SYMBOL)
     before = _filled(client)
     half = threading.Event()
 
@@ -181,15 +164,15 @@ def test_a_killed_gateway_costs_no_order_and_makes_none_twice(balanced: Balanced
     assert _filled(client) - before == ORDERS
 
 
-def _filled(client: Client) -> int:
+def _filled(client: Persistent) -> int:
     """How many shares the account has bought, by the money it has spent."""
     answer = client.ask("GET", "account")
-    balances = {each["asset"]: each for each in answer.json()["balances"]}
+    balances = {each["asset"]: each for each in answer.body["balances"]}
     return round(float(balances[SYMBOL.removesuffix("USD")]["free"]))
 
 
 def test_a_stream_goes_on_at_another_gateway_without_a_hole(balanced: Balanced) -> None:
-    client = Client(balanced)
+    client = Persistent(balanced.key, SYMBOL)
     url = balanced.url.replace("http", "ws")
     seen: list[int] = []
     for round_number in range(2):

@@ -10,6 +10,8 @@ from venue import Venue, now_ms
 
 from exchange import messages as m
 from exchange import topics
+from gateway.endowment import endowment
+from openbell.board import read_board
 
 pytestmark = [pytest.mark.stack, pytest.mark.slow]
 
@@ -68,6 +70,13 @@ def test_listing_phases_fees_limits_switches_busts_and_delisting(shared_venue: V
     assert "NOPE is not listed; listed are: AAPL, MSFT" in run(venue, "market", "halt", "NOPE", code=2)
     assert [row["symbol"] for row in read(venue, "market", "show")["markets"]] == ["AAPL", "MSFT"]
     venue.fund("alice", "bob", USD=CASH, AAPL=SHARES)
+
+    # Play money, once a day
+    markets = read_board(venue.servers, venue.name).markets.values()
+    given = endowment(market.instrument for market in markets)
+    assert read(venue, "market", "endow", "carol")["assets"] == sorted(given) == ["AAPL", "MSFT", "USD"]
+    run(venue, "market", "endow", "carol")
+    balances(venue, "carol", {asset: (amount, 0) for asset, amount in given.items()})
 
     # Fees and a trade
     run(venue, "market", "fees", "AAPL", "--tier", "-0.01:0.1")

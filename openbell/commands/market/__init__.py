@@ -20,6 +20,7 @@ ACTIONS = (
     ("limits", people.limits, "openbell market limits alice --open-orders 100 --orders-per-s 50"),
     ("kill", people.kill, "openbell market kill alice"),
     ("revive", people.revive, "openbell market revive alice"),
+    ("endow", people.endow, "openbell market endow alice"),
     ("show", show.show, "openbell market show AAPL"),
 )
 """Name, function and example of each action."""

@@ -1,4 +1,4 @@
-"""The actions of `openbell market` on one account: limits, kill, revive."""
+"""The actions of `openbell market` on one account: limits, kill, revive, endow."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from openbell.commands.market.options import ACCOUNT, AS_JSON, TIMEOUT_S, tell
+from openbell.console import settings_of
 from openbell.errors import SettingError
 from openbell.venue import BOOTSTRAP_SERVERS, VENUE, Venue, reaching, venue_of
 
@@ -93,6 +94,32 @@ def revive(
     at = _at(context, account, bootstrap_servers, venue)
     _switch(at, account, on=False, timeout=timeout)
     tell(as_json, f"{account} can place orders again", venue=at.name, account=account, stopped=False)
+
+
+def endow(
+    context: typer.Context,
+    account: str = ACCOUNT,
+    timeout: float = TIMEOUT_S,
+    as_json: bool = AS_JSON,
+    bootstrap_servers: str | None = BOOTSTRAP_SERVERS,
+    venue: str | None = VENUE,
+) -> None:
+    """Give an account today's play money and shares, as the page's button does; the second time in a day (UTC) nothing comes of it."""
+    if settings_of(context).sandbox != "on":
+        raise SettingError("OPENBELL_SANDBOX is off: this venue trades in earnest, so nothing is given away")
+    at = _at(context, account, bootstrap_servers, venue)
+    with reaching():
+        from exchange.messages import shard_of
+        from gateway.endowment import endowment, faucet_day, gift
+        from openbell.operator import Operator
+        from wire.clock import wall_ms
+
+        with Operator(at, timeout) as operator:
+            amounts = endowment(market.instrument for market in operator.board.markets.values())
+            opening, deposits = gift(account, amounts, faucet_day(now_ms := wall_ms()), now_ms)
+            operator.tell_shards([shard_of(account, at.account_shards)], lambda _: [opening, *deposits])
+    said = f"{account} has today's play money, in {len(amounts)} assets"
+    tell(as_json, said, venue=at.name, account=account, assets=sorted(amounts))
 
 
 def _at(context: typer.Context, account: str, bootstrap_servers: str | None, venue: str | None) -> Venue:
