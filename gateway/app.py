@@ -12,13 +12,14 @@ from litestar.datastructures import State
 from litestar.di import Provide
 from litestar.exceptions import HTTPException
 
-from gateway import alert_pages, assets, native, operations, own, pages, sockets
+from gateway import assets, operations, own, pages
 from gateway.admin import routes as admin_routes
 from gateway.admin.newest_audit import NewestAudit
 from gateway.admin.operating import Operating, OperatorCommands
-from gateway.alert_rules import AlertPorts
-from gateway.audit import Audit
-from gateway.audit_events import audit_guard
+from gateway.alerts import pages as alert_pages
+from gateway.alerts.rules import AlertPorts
+from gateway.audit.event import Audit
+from gateway.audit.of_users import audit_guard
 from gateway.binance import routes as binance_routes
 from gateway.binance import signed
 from gateway.binance.errors import in_binance_form
@@ -33,9 +34,9 @@ from gateway.identity.oidc_provider import Provider
 from gateway.identity.ports import Identities
 from gateway.limiting.bounds import Bounded
 from gateway.limiting.charging import Charging, UsedShown, unless_refused
-from gateway.limits import Limits
+from gateway.limiting.ports import Limits
 from gateway.listening import listen
-from gateway.live import Hub
+from gateway.native import routes as native
 from gateway.openapi import routes as openapi_routes
 from gateway.ports import Changed, Changes, Commands, GatewayError, Views
 from gateway.problems import Problem, ProblemHandler
@@ -47,6 +48,8 @@ from gateway.sign_in import account_page, elsewhere, entering, own_safety
 from gateway.tasks import stop
 from gateway.trading import Exchange
 from gateway.udf import routes as udf_routes
+from gateway.websockets import page_sockets as sockets
+from gateway.websockets.live import Hub
 from wire.clock import wall_ms
 
 BODY_MAX: Final = 65_536

@@ -10,9 +10,9 @@ import msgspec
 
 from exchange.analysis import TRADES_SOURCE
 from exchange.candles import SPAN_NAMES
-from gateway.analytics_shown import IndicatorsShown, SignalShown
+from gateway.analytics.shown import IndicatorsShown, SignalShown
+from gateway.analytics.studies import OUTPUTS
 from gateway.filters import MINUS, NOTHING
-from gateway.studies import OUTPUTS
 
 DIGITS: Final = 6
 """How many digits of a statistic are worth reading."""
@@ -85,7 +85,7 @@ def span_name(span_ms: int) -> str:
 
 
 def study_rows(bars: list[IndicatorsShown]) -> str:
-    """Write what the chart draws as JSON: of each bar its beginning, then the values of `studies.OUTPUTS`, null where there is none."""
+    """Write what the chart draws as JSON: of each bar its beginning, then the values of `analytics.studies.OUTPUTS`, null where there is none."""
     return msgspec.json.encode([[bar.start_ms, *map(bar.values.get, OUTPUTS)] for bar in bars]).decode()
 
 

@@ -36,7 +36,7 @@ from exchange.packets import (
     encode,
 )
 from exchange.topics import ACCOUNT_INBOX, ALERT_RULES, BOOK_INBOX, DEAD_LETTERS, MARKET_DATA, topic_name
-from gateway.alert_rules import AlertCommand
+from gateway.alerts.rules import AlertCommand
 from gateway.gathering import Closed, Gathering
 from gateway.ports import NotTaken, UnknownOutcome
 from gateway.tasks import stop
@@ -84,7 +84,7 @@ class _Asked(NamedTuple):
 
 
 class KafkaCommands:
-    """Implements `ports.Commands`, `ports.Outside`, `alert_rules.AlertCommands` and `admin.operating.OperatorCommands`. Use it as an asynchronous context manager; it starts whether or not Kafka is there."""
+    """Implements `ports.Commands`, `ports.Outside`, `alerts.rules.AlertCommands` and `admin.operating.OperatorCommands`. Use it as an asynchronous context manager; it starts whether or not Kafka is there."""
 
     def __init__(self, bootstrap_servers: str, venue: str, shards: int) -> None:
         self._servers = bootstrap_servers

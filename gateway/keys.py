@@ -87,7 +87,7 @@ class GenerationKeys:
         return f"{self.prefix}levels:{symbol}:{side}"
 
     def steps(self, symbol: str) -> str:
-        """Sorted set: `book_steps.StepRow` by the number of the event that it ends with."""
+        """Sorted set: `projecting.book_steps.StepRow` by the number of the event that it ends with."""
         return f"{self.prefix}steps:{symbol}"
 
     def trades(self, symbol: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gateway.alert_rules import AlertService
+from gateway.alerts.rules import AlertService
 from gateway.identity.principal import Principal
 from gateway.identity.roles import may
 from gateway.problems import Problem

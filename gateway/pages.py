@@ -17,8 +17,9 @@ from litestar import Request, Response, get, post
 from litestar.response import Redirect
 
 from exchange.money import UNITS_MAX
-from gateway.alert_cookie import alerts_read
-from gateway.analysis_page import read_breadth, read_inbox, read_symbol
+from gateway.alerts.cookie import alerts_read
+from gateway.analytics.page import read_breadth, read_inbox, read_symbol
+from gateway.analytics.studies import chosen
 from gateway.identity.principal import Principal
 from gateway.identity.roles import may
 from gateway.ports import GatewayError, UnknownOutcome, ViewsUnavailable
@@ -27,7 +28,6 @@ from gateway.refusals import REFUSALS
 from gateway.services import Services
 from gateway.shown import AccountShown, Answer, OrderShown, Span
 from gateway.sign_in.ways import way_here, way_to_sign_in
-from gateway.studies import chosen
 from gateway.tickets import TYPED, TicketShown, Tone, blank, price_text, read_ticket, typed
 from gateway.trading import TradingService
 from gateway.words import ENDED, condition

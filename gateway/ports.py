@@ -10,7 +10,7 @@ import msgspec
 from exchange.analysis import TRADES_SOURCE, MarketData, Method
 from exchange.instruments import Instrument
 from exchange.messages import AccountCommand, DeadLetter
-from gateway.analytics_shown import (
+from gateway.analytics.shown import (
     AnalysisShown,
     AverageShown,
     FundamentalsShown,

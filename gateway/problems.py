@@ -11,7 +11,7 @@ from litestar import Request, Response
 from litestar.exceptions import HTTPException
 from litestar.response import Redirect
 
-from gateway.audit import AuditUnavailable
+from gateway.audit.event import AuditUnavailable
 from gateway.identity.errors import IdentityError, InvalidField, NotFound, TooManyAttempts
 from gateway.identity.ports import IdentitiesUnavailable
 from gateway.ports import GatewayError, NotTaken, UnknownOutcome, ViewsUnavailable

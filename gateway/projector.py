@@ -2,7 +2,7 @@
 
 Theory of operation: of all projectors of a venue the one with the lease works; the others wait for it to fall silent. It goes on
 where the stored views end, or, where there are none, rebuilds them under a new generation's prefix and lets readers go over
-when it has caught up; until then nothing is published. Each batch is applied whole and in order, or refused (see `store`): then
+when it has caught up; until then nothing is published. Each batch is applied whole and in order, or refused (see `projecting.store`): then
 the working forms are dropped and loaded anew. Whatever fails (Redis or Kafka is away) is said once, and tried again.
 """
 
@@ -23,11 +23,11 @@ from exchange import topics
 from exchange.channel import HOLE_ALERT_MS
 from exchange.errors import ExchangeError
 from exchange.topics import topic_name
-from gateway.beginning import first_offsets, last_snapshots
 from gateway.keys import Beat
-from gateway.projection import TOPICS, Projection
+from gateway.projecting.beginning import first_offsets, last_snapshots
+from gateway.projecting.projection import TOPICS, Projection
+from gateway.projecting.store import Displaced, Store, new_generation
 from gateway.redis_url import with_password
-from gateway.store import Displaced, Store, new_generation
 from wire.clock import wall_ms
 from wire.errors import NotReachableError, WireError
 from wire.probe import listens

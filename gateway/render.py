@@ -7,7 +7,9 @@ from typing import Any, Final
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from gateway import alert_form, figures, filters, studies, words
+from gateway import figures, filters, words
+from gateway.alerts import form as alert_form
+from gateway.analytics import studies
 
 TEMPLATES: Final = Path(__file__).parent.parent / "templates"
 

@@ -24,11 +24,11 @@ from exchange.listing_file import StockDetails, decode_listings
 from exchange.topics import topic_name
 from gateway import logs
 from gateway.admin.newest_audit import NewestAudit, ShowingSink
-from gateway.alert_rules import AlertPorts, RedisAlertRules
+from gateway.alerts.rules import AlertPorts, RedisAlertRules
 from gateway.app import create_app
-from gateway.audit_events import telling
-from gateway.audit_kafka import KafkaSink
-from gateway.audit_log import AuditLog
+from gateway.audit.kafka import KafkaSink
+from gateway.audit.log import AuditLog
+from gateway.audit.of_users import telling
 from gateway.changes import RedisChanges
 from gateway.identity.directory import Directory
 from gateway.identity.oidc_settings import OidcSettings, oidc_settings
@@ -43,9 +43,9 @@ from gateway.security import LOCAL_HOSTS
 from gateway.seeds.app import create_seed_app
 from gateway.seeds.serving import serve_together
 from gateway.services import GatewaySettings
-from gateway.sockets import LiveProtocol
 from gateway.tls import tls_options
 from gateway.views import RedisViews
+from gateway.websockets.page_sockets import LiveProtocol
 from wire.errors import WireError
 from wire.security import client_options
 

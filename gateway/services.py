@@ -6,21 +6,21 @@ from dataclasses import dataclass, field
 
 from gateway.admin.newest_audit import NewestAudit
 from gateway.admin.operating import Operating
-from gateway.alert_rules import AlertPorts
-from gateway.audit import Audit
+from gateway.alerts.rules import AlertPorts
+from gateway.audit.event import Audit
 from gateway.binance.streams.service import Streams
 from gateway.health import Metrics
 from gateway.identity.oidc_provider import Provider
 from gateway.identity.oidc_settings import OidcSettings
 from gateway.identity.ports import Identities
+from gateway.limiting.ports import Limits
 from gateway.limiting.settings import LimitSettings
-from gateway.limits import Limits
-from gateway.live import Hub
 from gateway.ports import Commands, Views
 from gateway.render import Renderer
 from gateway.requests_log import AccessLog
 from gateway.shown import Span
 from gateway.trading import Exchange
+from gateway.websockets.live import Hub
 
 
 @dataclass(frozen=True)

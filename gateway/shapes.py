@@ -12,7 +12,7 @@ from exchange.instruments import Instrument, Rules
 from exchange.messages import STOP_KINDS, Conditions
 from exchange.money import from_units, minor_step
 from exchange.statement import OrderLine, RequestLine
-from gateway.analytics_shapes import turnover_text, vwap
+from gateway.analytics.shapes import turnover_text, vwap
 from gateway.keys import BalanceRow as StoredBalance
 from gateway.keys import CandleRow, FillRow, MarketRow, ReportRow, TradeRow
 from gateway.shown import (

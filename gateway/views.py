@@ -18,11 +18,11 @@ from redis.asyncio import BlockingConnectionPool, Redis
 from exchange.instruments import Instrument
 from exchange.statement import OrderLine, RequestLine
 from gateway import shapes
-from gateway.analytics_views import RedisAnalytics
-from gateway.book_steps import StepRow, put_together
+from gateway.analytics.views import RedisAnalytics
 from gateway.keys import REPORTS_MAX, Beat, FillRow, GenerationKeys, Keys, ListingRow, MarketRow, ReportRow, TradeRow
 from gateway.keys import BalanceRow as StoredBalance
 from gateway.ports import ViewsUnavailable
+from gateway.projecting.book_steps import StepRow, put_together
 from gateway.shown import (
     AccountShown,
     Answer,

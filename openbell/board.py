@@ -141,7 +141,7 @@ class Board:
 
 def read_board(bootstrap_servers: str, venue: str) -> Board:
     """Read the present state of all markets; errors as in `wire.reader`."""
-    from gateway.beginning import first_offsets, last_snapshots
+    from gateway.projecting.beginning import first_offsets, last_snapshots
     from wire.reader import Reader
 
     newest, partitions = last_snapshots(bootstrap_servers, venue)[:2]

@@ -7,7 +7,7 @@ from typing import Any, Final
 from litestar import Request, Response
 from litestar.response import Redirect
 
-from gateway.audit import AuditOutcome, event_of
+from gateway.audit.event import AuditOutcome, event_of
 from gateway.identity.principal import Principal
 from gateway.identity.roles import Action, may
 from gateway.pages import header, html

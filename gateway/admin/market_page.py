@@ -15,7 +15,7 @@ from exchange.listing_file import Listing, decode_listings
 from exchange.messages import Phase
 from gateway.admin.frame import ADMIN, SURE, AdminRequest, is_sure, note, page, sent_on
 from gateway.admin.operating import NotOperated, Operating
-from gateway.audit import AuditOutcome, AuditUnavailable
+from gateway.audit.event import AuditOutcome, AuditUnavailable
 from gateway.identity.principal import ACCOUNT, Principal
 from gateway.pages import form
 from gateway.ports import GatewayError, UnknownOutcome, ViewsUnavailable

@@ -16,7 +16,7 @@ import redis.asyncio
 from redis.exceptions import RedisError
 
 from exchange.audit_log import AuditEntry
-from gateway.audit_log import Sink
+from gateway.audit.log import Sink
 from gateway.keys import Keys
 from gateway.ports import ViewsUnavailable
 
@@ -32,7 +32,7 @@ def newest_key(venue: str) -> str:
 
 
 class ShowingSink:
-    """Writes entries to another sink, and then to the list. Implements `audit_log.Sink`; one thread calls it."""
+    """Writes entries to another sink, and then to the list. Implements `audit.log.Sink`; one thread calls it."""
 
     def __init__(self, sink: Sink, redis_url: str, venue: str) -> None:
         self._sink = sink

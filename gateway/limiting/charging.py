@@ -32,7 +32,7 @@ from gateway.limiting.claims import (
     weight_of,
     window_of,
 )
-from gateway.limits import Claim
+from gateway.limiting.ports import Claim
 from gateway.problems import Problem
 from gateway.services import Services
 

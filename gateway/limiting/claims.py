@@ -7,8 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from gateway.limiting.address import network_of
+from gateway.limiting.ports import Claim
 from gateway.limiting.settings import WINDOWS, LimitSettings, Window
-from gateway.limits import Claim
 
 
 def weight_of(weight: Any, params: Mapping[str, str]) -> int:

@@ -6,14 +6,14 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from gateway.limits import Claim, Verdict
+from gateway.limiting.ports import Claim, Verdict
 
 BUCKETS_MAX: Final = 100_000
 """How many buckets are kept; beyond it the one that has gone longest without a claim is forgotten."""
 
 
 class LocalLimits:
-    """Implements `limits.Limits`. Of `gateways` processes that cannot count together each grants its share of every limit.
+    """Implements `limiting.ports.Limits`. Of `gateways` processes that cannot count together each grants its share of every limit.
 
     So all together never grant more than the limit. A claim that is greater than the share, such as that of a bulk order, is still granted
     where nothing else was in its window.

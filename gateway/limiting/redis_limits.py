@@ -21,7 +21,7 @@ from redis.asyncio import Redis
 from gateway.gathering import Closed, Gathering
 from gateway.keys import Keys
 from gateway.limiting.local import LocalLimits
-from gateway.limits import Claim, Verdict
+from gateway.limiting.ports import Claim, Verdict
 from gateway.tasks import stop
 
 TIMEOUT_S: Final = 0.25
@@ -88,7 +88,7 @@ class _Away(Exception):
 
 
 class RedisLimits:
-    """Implements `limits.Limits` for all processes of a venue. `gateways`: how many there are, by which each divides the limits while Redis is away.
+    """Implements `limiting.ports.Limits` for all processes of a venue. `gateways`: how many there are, by which each divides the limits while Redis is away.
 
     It belongs to one event loop, connects when it is first asked, and is closed with `close`.
     """

@@ -10,11 +10,11 @@ from exchange.analysis import Channel, Condition
 from exchange.candles import SPANS
 from exchange.messages import Kind, Peg, PostOnly, SelfTrade, Side, TimeInForce
 from exchange.money import UNITS_MAX
-from gateway import analytics_native as analytics
-from gateway import native
-from gateway.alert_reading import COOL_DOWN_MAX_MS
-from gateway.analytics_views import METHODS
-from gateway.native_orders import TIMEOUT_MAX_MS
+from gateway.alerts.reading import COOL_DOWN_MAX_MS
+from gateway.analytics import native as analytics
+from gateway.analytics.views import METHODS
+from gateway.native import routes as native
+from gateway.native.orders import TIMEOUT_MAX_MS
 from gateway.openapi.schemas import (
     DECIMAL,
     FLAG,

@@ -7,7 +7,7 @@ from typing import Any
 
 from exchange.instruments import Instrument
 from exchange.listing_file import StockDetails
-from gateway.analytics_shown import FundamentalsShown
+from gateway.analytics.shown import FundamentalsShown
 from gateway.seeds.names import find, names
 from gateway.shown import Shown
 

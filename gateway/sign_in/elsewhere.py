@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 from litestar import Request, Response, get, post
 
-from gateway.audit import AuditUnavailable
+from gateway.audit.event import AuditUnavailable
 from gateway.endowment import Faucet
 from gateway.identity.core import Origin
 from gateway.identity.errors import IdentityError, LogInRefused, NotAllowed, TooManyAttempts
@@ -24,7 +24,7 @@ from gateway.identity.oidc_provider import Known, Provider, ProviderAway, Provid
 from gateway.identity.ports import IdentitiesUnavailable
 from gateway.identity.principal import Principal
 from gateway.limiting.address import network_of
-from gateway.limits import Claim
+from gateway.limiting.ports import Claim
 from gateway.pages import account_context, form, html
 from gateway.ports import GatewayError
 from gateway.problems import Problem

@@ -22,7 +22,7 @@ from gateway.identity.ports import IdentitiesUnavailable
 from gateway.identity.principal import Principal
 from gateway.identity.users import SIGNED_UP
 from gateway.limiting.address import network_of
-from gateway.limits import Claim
+from gateway.limiting.ports import Claim
 from gateway.pages import account_context, form, html
 from gateway.ports import GatewayError
 from gateway.problems import Problem

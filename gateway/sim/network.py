@@ -9,9 +9,9 @@ from typing import Any, Final
 
 from litestar.types import ASGIApp, Message, Receive, Send
 
-from gateway.binance.streams.outbox import FRAMES
 from gateway.sim.faults import Faults
 from gateway.tasks import stop
+from gateway.websockets.outbox import FRAMES
 
 GONE: Final = 1012
 """What a websocket is closed with: the server is about to restart, come again."""

@@ -8,10 +8,10 @@ from typing import Final
 from exchange.host import Record
 from gateway.changes import RedisChanges
 from gateway.keys import Beat
-from gateway.projection import Projection
+from gateway.projecting.projection import Projection
+from gateway.projecting.store import Store, new_generation
 from gateway.sim.clocks import Clock
 from gateway.sim.memory_redis import MemoryRedis
-from gateway.store import Store, new_generation
 from gateway.views import RedisViews
 
 _TOKEN: Final = "sim"  # noqa: S105  (it names the one projector that there is)

@@ -11,7 +11,7 @@ from exchange import topics
 from exchange.clock import VenueClock
 from exchange.instruments import Instrument, Rules
 from exchange.messages import AccountCommand, Deposit, ListInstrument, OpenAccount, shard_of
-from gateway.projection import TOPICS
+from gateway.projecting.projection import TOPICS
 from gateway.sim.clocks import Clock, VirtualClock
 from gateway.sim.log import MemoryLog, Station, exchange_stations
 from gateway.sim.projector import MemoryProjector

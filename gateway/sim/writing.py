@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from exchange.analysis import SetAlert
 from exchange.messages import AccountCommand
 from exchange.topics import ALERT_RULES
-from gateway.alert_rules import AlertCommand
+from gateway.alerts.rules import AlertCommand
 from gateway.sim.faults import Faults
 from gateway.sim.venue import SimVenue
 
@@ -36,7 +36,7 @@ class SimCommands:
 
 
 class SimAlerts:
-    """Sets alerts at a venue, and knows which stand. Implements `alert_rules.AlertCommands` and `AlertRules`."""
+    """Sets alerts at a venue, and knows which stand. Implements `alerts.rules.AlertCommands` and `AlertRules`."""
 
     def __init__(self, venue: SimVenue) -> None:
         self._venue = venue

@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Any, Final
 
 from exchange.instruments import Instrument
-from gateway.analytics_shown import SignalShown
+from gateway.analytics.shown import SignalShown
 from gateway.binance.klines import Kline
 from gateway.binance.numbers import decimals
 from gateway.shown import TradeShown

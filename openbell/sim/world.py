@@ -14,7 +14,7 @@ from exchange.clock import VenueClock
 from exchange.instruments import Instrument
 from exchange.listing_file import Listing
 from exchange.money import UNITS_MAX
-from gateway.alert_rules import AlertPorts
+from gateway.alerts.rules import AlertPorts
 from gateway.app import create_app
 from gateway.endowment import endowment
 from gateway.identity.ports import Identities

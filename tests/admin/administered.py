@@ -11,7 +11,7 @@ from litestar.testing import TestClient
 
 from exchange.audit_log import AuditEntry
 from gateway.admin.newest_audit import NewestAudit, ShowingSink
-from gateway.audit_log import AuditLog
+from gateway.audit.log import AuditLog
 from tests.gateway.adapters import LOCAL
 from tests.gateway.let_in import House, peopled
 from wire.errors import NotReachableError

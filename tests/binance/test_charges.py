@@ -11,8 +11,8 @@ import pytest
 
 from gateway.binance.signing import sign
 from gateway.limiting.local import LocalLimits
+from gateway.limiting.ports import Claim, Verdict
 from gateway.limiting.settings import LimitSettings
-from gateway.limits import Claim, Verdict
 from tests.binance.trading_desk import LIMIT, Desk, Users, desk
 from tests.gateway.projected import NOW_MS
 

@@ -13,9 +13,9 @@ import pytest
 from litestar.exceptions import WebSocketDisconnect
 
 from gateway.binance.streams.feed import Telling
-from gateway.binance.streams.outbox import MESSAGES_MAX, POLICY, TRY_LATER, Message, Outbox
 from gateway.sim.faults import Faults
 from gateway.sim.network import Network
+from gateway.websockets.outbox import MESSAGES_MAX, POLICY, TRY_LATER, Message, Outbox
 from openbell.supervise.processes import wait_until
 from tests.binance.stream_clients import DEADLINE_S, ask, gateway, receive
 from tests.gateway.adapters import Floor, until

@@ -18,12 +18,12 @@ from litestar.testing import TestClient
 from exchange.analysis import MarketData
 from exchange.messages import AccountCommand, DeadLetter, shard_of
 from exchange.topics import ACCOUNT_INBOX, DEAD_LETTERS, MARKET_DATA
-from gateway.alert_rules import AlertPorts, MemoryAlertRules
+from gateway.alerts.rules import AlertPorts, MemoryAlertRules
 from gateway.app import create_app
-from gateway.audit import Audit
+from gateway.audit.event import Audit
 from gateway.changes import RedisChanges
 from gateway.identity.directory import Directory
-from gateway.limits import Limits
+from gateway.limiting.ports import Limits
 from gateway.ports import NotTaken, UnknownOutcome
 from gateway.services import GatewaySettings
 from gateway.views import RedisViews

@@ -13,15 +13,15 @@ from litestar import Litestar
 from litestar.testing import TestClient
 
 from gateway.admin.newest_audit import NewestAudit
-from gateway.alert_rules import AlertPorts, MemoryAlertRules
+from gateway.alerts.rules import AlertPorts, MemoryAlertRules
 from gateway.app import create_app
-from gateway.audit import Audit
-from gateway.audit_events import telling
+from gateway.audit.event import Audit
+from gateway.audit.of_users import telling
 from gateway.changes import RedisChanges
 from gateway.identity.directory import Directory
 from gateway.identity.principal import Role
 from gateway.identity.secrets import SecretKey
-from gateway.limits import Limits
+from gateway.limiting.ports import Limits
 from gateway.services import GatewaySettings
 from gateway.views import RedisViews
 from tests.gateway.adapters import ACCOUNT, LOCAL, Floor, FloorCommands

@@ -11,8 +11,8 @@ import sys
 
 import redis
 
+from gateway.limiting.ports import Claim
 from gateway.limiting.redis_limits import RedisLimits
-from gateway.limits import Claim
 
 ALWAYS_S = 1_000_000_000
 """A window that no test sees the end of."""

@@ -16,8 +16,8 @@ from exchange.messages import shard_of
 from exchange.packets import decode_order_reports
 from exchange.topics import topic_name
 from gateway.keys import Beat
-from gateway.projection import TOPICS, Projection
-from gateway.store import Store, new_generation
+from gateway.projecting.projection import TOPICS, Projection
+from gateway.projecting.store import Store, new_generation
 from tests.gateway.computed import Watch
 
 NOW_MS = 1_700_000_000_000

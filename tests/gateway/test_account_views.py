@@ -126,7 +126,7 @@ def test_fills_of_one_symbol_are_found_behind_those_of_another(redis_url: str, v
 def test_reports_are_read_from_where_a_reader_stood_and_say_when_some_are_gone(
     redis_url: str, venue: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("gateway.batch.REPORTS_MAX", NEW_REPORTS + 50)
+    monkeypatch.setattr("gateway.projecting.batch.REPORTS_MAX", NEW_REPORTS + 50)
     monkeypatch.setattr("gateway.views.REPORTS_MAX", NEW_REPORTS + 50)
     projected = market(redis_url, venue)
     for _ in range(NEW_REPORTS + 60):

@@ -12,10 +12,10 @@ import pytest
 
 from exchange import analysis as a
 from exchange.analysis import SetAlert
-from gateway.alert_cookie import NAME
-from gateway.alert_form import CONDITIONS, TYPED, asked
-from gateway.alert_reading import CONDITIONS as READ
-from gateway.alert_rules import RULES_MAX, MemoryAlertRules
+from gateway.alerts.cookie import NAME
+from gateway.alerts.form import CONDITIONS, TYPED, asked
+from gateway.alerts.reading import CONDITIONS as READ
+from gateway.alerts.rules import RULES_MAX, MemoryAlertRules
 from gateway.ports import NotTaken, UnknownOutcome, ViewsUnavailable
 from tests.gateway import facts
 from tests.gateway.adapters import ACCOUNT, Bench, running

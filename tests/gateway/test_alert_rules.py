@@ -21,7 +21,7 @@ from exchange.analysis import (
     VolumeSpikes,
 )
 from exchange.packets import encode
-from gateway.alert_rules import (
+from gateway.alerts.rules import (
     RULES_MAX,
     AlertPorts,
     AlertService,

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from litestar.testing import TestClient
 
-from gateway.analysis_page import BEHIND_MS
+from gateway.analytics.page import BEHIND_MS
 from tests.gateway import facts
 from tests.gateway.adapters import LOCAL, Bench, FloorCommands, app_over, running
 from tests.gateway.analysed import Analysed

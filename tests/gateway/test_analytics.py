@@ -14,8 +14,8 @@ from exchange import topics
 from exchange.candles import SPANS
 from exchange.messages import Message
 from exchange.topics import topic_name
-from gateway import analytics
-from gateway.analytics_shown import (
+from gateway.analytics import projected as analytics
+from gateway.analytics.shown import (
     AlertShown,
     AnalysisShown,
     AverageShown,
@@ -34,9 +34,9 @@ from gateway.analytics_shown import (
     SignalShown,
     TotalsShown,
 )
-from gateway.projection import TOPICS, Projection
+from gateway.projecting.projection import TOPICS, Projection
+from gateway.projecting.store import new_generation
 from gateway.shown import CandleShown
-from gateway.store import new_generation
 from tests.gateway import facts
 from tests.gateway.facts import MINUTE_MS, START_MS, say
 from tests.gateway.projected import Projected

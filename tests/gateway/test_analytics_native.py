@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from gateway import analytics_native as routes
+from gateway.analytics import native as routes
 from gateway.parameters import SPAN_MAX
 from tests.gateway import facts
 from tests.gateway.adapters import Bench, running

@@ -14,9 +14,9 @@ from pathlib import Path
 import pytest
 
 from exchange.audit_log import AuditEntry, verify
-from gateway.audit import AuditEvent, AuditUnavailable
-from gateway.audit_journal import Journal, Left, left_behind
-from gateway.audit_log import AuditLog
+from gateway.audit.event import AuditEvent, AuditUnavailable
+from gateway.audit.journal import Journal, Left, left_behind
+from gateway.audit.log import AuditLog
 from openbell.supervise.processes import wait_until
 from wire.errors import NotReachableError
 
@@ -154,9 +154,9 @@ def test_a_killed_gateway_loses_nothing(tmp_path: Path) -> None:
     program = f"""
 import sys
 from pathlib import Path
-from gateway.audit import AuditEvent
-from gateway.audit_kafka import KafkaSink
-from gateway.audit_log import AuditLog
+from gateway.audit.event import AuditEvent
+from gateway.audit.kafka import KafkaSink
+from gateway.audit.log import AuditLog
 with AuditLog(KafkaSink("127.0.0.1:1", "replay"), Path({str(tmp_path)!r})) as audit:
     for number in range(50):
         audit.note(AuditEvent(actor="ann", action="key-made", subject=str(number)))
@@ -287,7 +287,7 @@ def test_when_neither_the_log_nor_the_journal_takes_them_events_are_refused(
 def test_a_journal_of_which_the_log_has_all_does_not_grow_for_ever(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("gateway.audit_journal.EMPTIED_AT", 4_000)
+    monkeypatch.setattr("gateway.audit.journal.EMPTIED_AT", 4_000)
     sizes = []
     with AuditLog(MemorySink(), tmp_path) as audit:
         for _ in range(50):

@@ -11,8 +11,8 @@ from argon2 import PasswordHasher
 from litestar.testing import TestClient
 
 from exchange.audit_log import AuditEntry
-from gateway.audit_events import telling
-from gateway.audit_log import AuditLog
+from gateway.audit.log import AuditLog
+from gateway.audit.of_users import telling
 from gateway.identity.directory import Directory
 from gateway.identity.events import SecurityEvent
 from gateway.identity.secrets import SecretKey

@@ -19,9 +19,9 @@ import redis_server
 from gateway.limiting.address import client_address, network_of
 from gateway.limiting.claims import Messages, order_claims, request_claims
 from gateway.limiting.local import BUCKETS_MAX, LocalLimits
+from gateway.limiting.ports import Claim, Verdict
 from gateway.limiting.redis_limits import PROBE_S, TIMEOUT_S, RedisLimits
 from gateway.limiting.settings import LimitSettings, rate_limits
-from gateway.limits import Claim, Verdict
 from tests.gateway.adapters import DEADLINE_S, played, until
 from tests.gateway.limits_claimant import ALWAYS_S, PAIRED, SHORT
 

@@ -11,8 +11,8 @@ from exchange import messages as m
 from exchange import topics
 from exchange.instruments import Rules
 from exchange.packets import decode_book_snapshots
-from gateway.projection import TOPICS, Projection
-from gateway.store import new_generation
+from gateway.projecting.projection import TOPICS, Projection
+from gateway.projecting.store import new_generation
 from tests.gateway.projected import AAPL, NOW_MS, Projected
 from tests.gateway.reads import read
 from tests.gateway.script import COARSE, SYMBOL, Script

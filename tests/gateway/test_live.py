@@ -19,12 +19,12 @@ import uvicorn
 from litestar.exceptions import WebSocketDisconnect
 
 from gateway.health import Metrics
-from gateway.live import CANDLES_MIN, Board, Client, Contexts, Hub
 from gateway.ports import Changed, ViewsUnavailable
 from gateway.render import Renderer
 from gateway.server import configured, listening
 from gateway.shown import CandleShown, Freshness, Market
 from gateway.views import RedisViews
+from gateway.websockets.live import CANDLES_MIN, Board, Client, Contexts, Hub
 from openbell.supervise.processes import wait_until
 from tests.gateway.adapters import ACCOUNT, Floor, FloorCommands, app_over, running
 from tests.gateway.adapters import until as happens

@@ -8,8 +8,8 @@ import pytest
 
 from exchange import messages as m
 from exchange.messages import Phase
-from gateway import batch
 from gateway.keys import Beat
+from gateway.projecting import batch
 from gateway.shown import Indicative
 from tests.gateway.adapters import running
 from tests.gateway.projected import NOW_MS, Projected

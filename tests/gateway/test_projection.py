@@ -16,10 +16,12 @@ from exchange.book import Book
 from exchange.candles import SPANS, Candles
 from exchange.packets import decode_book_snapshots, decode_trades, encode
 from exchange.topics import topic_name
-from gateway import analytics, batch, keys
-from gateway.projection import TOPICS, Projection
+from gateway import keys
+from gateway.analytics import projected as analytics
+from gateway.projecting import batch
+from gateway.projecting.projection import TOPICS, Projection
+from gateway.projecting.store import Displaced, new_generation
 from gateway.shown import AccountShown, Depth, Indicative
-from gateway.store import Displaced, new_generation
 from gateway.views import RedisViews
 from tests.gateway.projected import AAPL, NOW_MS, TOKEN, Projected, market
 

@@ -19,12 +19,12 @@ import redis_server
 from litestar.testing import TestClient
 
 from gateway.admin.newest_audit import NewestAudit, ShowingSink
-from gateway.alert_rules import RedisAlertRules
-from gateway.audit import AuditEvent
-from gateway.audit_log import AuditLog
+from gateway.alerts.rules import RedisAlertRules
+from gateway.audit.event import AuditEvent
+from gateway.audit.log import AuditLog
 from gateway.keys import Keys
+from gateway.limiting.ports import Claim
 from gateway.limiting.redis_limits import RedisLimits
-from gateway.limits import Claim
 from gateway.notify.outbox import Outbox
 from gateway.redis_url import PASSWORD_FILE, with_password
 from openbell.supervise.processes import wait_until

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from gateway.audit import event_of
+from gateway.audit.event import event_of
 from gateway.logs import JsonLines, TextLines
 from gateway.request_ids import REQUEST_ID
 from gateway.requests_log import LINES_PER_S, LOG, RequestLog

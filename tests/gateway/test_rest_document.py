@@ -10,10 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from gateway import analytics_native, native
-from gateway.alert_reading import CONDITIONS
-from gateway.alert_reading import FIELDS as ALERT_FIELDS
+from gateway.alerts.reading import CONDITIONS
+from gateway.alerts.reading import FIELDS as ALERT_FIELDS
+from gateway.analytics import native as analytics_native
 from gateway.groups import BRACKET_FIELDS, OCO_FIELDS
+from gateway.native import routes as native
 from gateway.tickets import AMENDMENT_FIELDS, FIELDS
 from tests.gateway.adapters import Bench, running
 

@@ -11,7 +11,7 @@ import pytest
 from websockets.exceptions import ConnectionClosed
 
 from gateway.health import Metrics
-from gateway.seats import Seats
+from gateway.websockets.seats import Seats
 from tests.binance.stream_clients import DEADLINE_S, Gateway, gateway
 from tests.gateway.adapters import Floor
 

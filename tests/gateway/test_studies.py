@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from gateway.analytics_shown import IndicatorsShown
+from gateway.analytics.shown import IndicatorsShown
+from gateway.analytics.studies import BOOK, LINES, OUTPUTS, PANES, RULES, Chosen, chosen, warm_up
 from gateway.figures import study_rows
-from gateway.studies import BOOK, LINES, OUTPUTS, PANES, RULES, Chosen, chosen, warm_up
 from udfs.indicators import BOOK_DEFAULTS, DEFAULTS, output_names, parse
 from udfs.rules import DEFAULT_RULES
 

@@ -20,7 +20,7 @@ from joserfc import jwt
 from joserfc.jwk import OctKey
 
 from exchange.audit_log import AuditEntry
-from gateway.audit_log import AuditLog
+from gateway.audit.log import AuditLog
 from gateway.identity.errors import NotAllowed
 from gateway.identity.oidc_flow import FLOW_S, begun, returned, sealed
 from gateway.identity.oidc_provider import REREAD_S

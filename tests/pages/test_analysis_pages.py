@@ -15,7 +15,7 @@ import uvicorn
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
 
-from gateway.alert_rules import MemoryAlertRules
+from gateway.alerts.rules import MemoryAlertRules
 from gateway.server import configured, listening
 from openbell.supervise.processes import wait_until
 from tests.gateway import facts

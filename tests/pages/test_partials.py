@@ -13,10 +13,10 @@ import pytest
 
 from exchange import analysis as a
 from exchange.messages import CancelReason, Phase
-from gateway.alert_form import TYPED as ALERT_TYPED
-from gateway.alert_form import AlertForm
-from gateway.analysis_page import WindowShown
-from gateway.analytics_shown import (
+from gateway.alerts.form import TYPED as ALERT_TYPED
+from gateway.alerts.form import AlertForm
+from gateway.analytics.page import WindowShown
+from gateway.analytics.shown import (
     AlertShown,
     AnalysisShown,
     FollowedUp,
@@ -30,6 +30,7 @@ from gateway.analytics_shown import (
     SignalShown,
     TotalsShown,
 )
+from gateway.analytics.studies import LINES, OUTPUTS, PANES
 from gateway.render import TEMPLATES, Renderer
 from gateway.shown import (
     AccountShown,
@@ -43,7 +44,6 @@ from gateway.shown import (
     Summary,
     TradeShown,
 )
-from gateway.studies import LINES, OUTPUTS, PANES
 from gateway.tickets import TYPED, TicketShown
 from gateway.words import ENDED, PHASES
 

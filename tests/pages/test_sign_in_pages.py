@@ -11,7 +11,7 @@ import redis_server
 import uvicorn
 from playwright.sync_api import Browser, expect
 
-from gateway.sockets import LiveProtocol
+from gateway.websockets.page_sockets import LiveProtocol
 from openbell.supervise.processes import wait_until
 from tests.gateway.let_in import PASSWORD, peopled
 from tests.pages.people import Desk

@@ -12,10 +12,10 @@ import redis_server
 
 from exchange.host import Record
 from exchange.messages import AdvanceClock
-from gateway.projection import Projection
+from gateway.projecting.projection import Projection
+from gateway.projecting.store import Store, new_generation
 from gateway.sim.clocks import VirtualClock
 from gateway.sim.venue import SimVenue
-from gateway.store import Store, new_generation
 from openbell.sim.analysis import analysis_stations
 from tests.gateway.projected import AAPL, COIN, NOW_MS, SHARDS, Projected
 

@@ -8,11 +8,11 @@ from typing import Any
 
 import msgspec
 
-from gateway.batch import Changes
-from gateway.commands import FIRST, MARK, PRUNE
 from gateway.keys import Keys, MarketRow
-from gateway.projection import TOPICS, Projection
-from gateway.store import Store
+from gateway.projecting.batch import Changes
+from gateway.projecting.commands import FIRST, MARK, PRUNE
+from gateway.projecting.projection import TOPICS, Projection
+from gateway.projecting.store import Store
 from tests.simulation.log import PARTITIONS, Log
 
 VENUE = "simulated"

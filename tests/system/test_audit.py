@@ -14,9 +14,9 @@ from venue import Venue
 
 from exchange import topics
 from exchange.packets import decode_audit
-from gateway.audit import AuditEvent
-from gateway.audit_kafka import KafkaSink
-from gateway.audit_log import AuditLog
+from gateway.audit.event import AuditEvent
+from gateway.audit.kafka import KafkaSink
+from gateway.audit.log import AuditLog
 from openbell.stack import Stack
 from openbell.supervise.processes import wait_until
 from wire.writer import PacketWriter

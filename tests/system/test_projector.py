@@ -21,9 +21,9 @@ import redis_server
 from venue import Venue
 
 from exchange import topics
-from gateway.beginning import first_offsets, last_snapshots
 from gateway.keys import Beat
-from gateway.projection import TOPICS
+from gateway.projecting.beginning import first_offsets, last_snapshots
+from gateway.projecting.projection import TOPICS
 from openbell.stack import Stack
 from openbell.supervise.processes import wait_until
 from tests.gateway.projected import market
@@ -170,7 +170,7 @@ def test_a_redis_that_is_wiped_or_killed_is_filled_anew_from_the_last_snapshots(
     open_feed: Callable[[str], Feed], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("exchange.book.reports.SNAPSHOT_EVERY", 100)
-    monkeypatch.setattr("gateway.beginning.FIRST_STEP", 50)
+    monkeypatch.setattr("gateway.projecting.beginning.FIRST_STEP", 50)
     feed = open_feed("views-wiped")
     feed.projector()
     feed.feed(3 * STEP)

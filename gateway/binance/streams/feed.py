@@ -16,9 +16,9 @@ from typing import Any, Final, Protocol, TypeAlias
 import msgspec
 
 from gateway.binance.streams.names import Stream
-from gateway.binance.streams.outbox import TRY_LATER, Message
 from gateway.ports import Changed, ViewsUnavailable
 from gateway.tasks import stop
+from gateway.websockets.outbox import TRY_LATER, Message
 
 RETRY_S: Final = 0.5
 READY_S: Final = 2.0

@@ -10,7 +10,7 @@ from gateway.binance.streams.sources import source_of
 from gateway.binance.ws_api.account_source import AccountSource
 from gateway.health import Metrics
 from gateway.ports import Changed, Views
-from gateway.seats import Seats
+from gateway.websockets.seats import Seats
 
 
 class Streams:

@@ -6,15 +6,15 @@ from typing import Final
 
 from litestar import websocket
 
-from gateway.binance.streams.connection import Socket, converse
 from gateway.binance.streams.names import Stream, stream_named
-from gateway.binance.streams.outbox import POLICY, TRY_LATER, Message, Outbox, line_of
 from gateway.binance.streams.requests import INVALID, Refused, Request, done, request
 from gateway.identity.principal import Principal
 from gateway.limiting.address import client_address
 from gateway.limiting.claims import Messages
 from gateway.ports import ViewsUnavailable
 from gateway.services import Services
+from gateway.websockets.connection import Socket, converse
+from gateway.websockets.outbox import POLICY, TRY_LATER, Message, Outbox, line_of
 
 STREAMS_MAX: Final = 1_024
 """How many streams one websocket may listen to."""

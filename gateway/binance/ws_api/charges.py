@@ -9,7 +9,7 @@ from typing import Any
 
 from gateway.limiting.charging import take, too_much
 from gateway.limiting.claims import order_claims, request_claims, window_of
-from gateway.limits import Claim
+from gateway.limiting.ports import Claim
 from gateway.services import Services
 
 

@@ -13,7 +13,6 @@ import msgspec
 from gateway.binance.callers import Caller, let_in
 from gateway.binance.errors import BinanceError, binance_error
 from gateway.binance.signing import SIGNING, read_signed_object
-from gateway.binance.streams.outbox import POLICY, Message, Outbox
 from gateway.binance.streams.service import account_stream
 from gateway.binance.ws_api.charges import Charges
 from gateway.binance.ws_api.envelope import Call, Malformed, answer, call, refusal, texts
@@ -22,6 +21,7 @@ from gateway.binance.ws_api.methods import MARKET, SIGNED, ask_market
 from gateway.limiting.claims import Messages, weight_of
 from gateway.ports import GatewayError, ViewsUnavailable
 from gateway.services import Services
+from gateway.websockets.outbox import POLICY, Message, Outbox
 
 SUBSCRIPTIONS_MAX: Final = 64
 """How many accounts one websocket may get the events of."""

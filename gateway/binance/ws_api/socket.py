@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from litestar import websocket
 
-from gateway.binance.streams.connection import Socket, converse
-from gateway.binance.streams.outbox import TRY_LATER, Outbox, line_of
 from gateway.binance.ws_api.session import Session
 from gateway.entry import ACCOUNT_HEADER
 from gateway.limiting.address import client_address
 from gateway.services import Services
+from gateway.websockets.connection import Socket, converse
+from gateway.websockets.outbox import TRY_LATER, Outbox, line_of
 
 
 @websocket("/ws-api/v3", opt={"needs": "enter"})

@@ -32,7 +32,6 @@ from exchange.analysis import (
 )
 from exchange.candles import SPAN_NAMES
 from exchange.packets import PacketDecoder
-from gateway.commands import COUNT, KEEP, PRUNE, SWAP, Command
 from gateway.keys import (
     ALERTS_MAX,
     CANDLES_MAX,
@@ -50,6 +49,7 @@ from gateway.keys import (
     GenerationKeys,
     Rank,
 )
+from gateway.projecting.commands import COUNT, KEEP, PRUNE, SWAP, Command
 
 DECODERS: Final[dict[str, PacketDecoder[Any]]] = {
     topics.CANDLES: packets.decode_candles,

@@ -7,8 +7,8 @@ from typing import Any, Final
 from litestar import Request, delete, get, put
 
 from exchange.analysis import Channel, Condition, SetAlert
-from gateway.alert_reading import CONDITION_FIELDS, FIELDS, read_alert, read_name
-from gateway.alert_rules import AlertService, InboxOnly, TooManyAlerts
+from gateway.alerts.reading import CONDITION_FIELDS, FIELDS, read_alert, read_name
+from gateway.alerts.rules import AlertService, InboxOnly, TooManyAlerts
 from gateway.bodies import read_object
 from gateway.problems import Problem
 from gateway.reading import Reading

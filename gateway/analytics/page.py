@@ -6,7 +6,7 @@ from typing import Any, Final, TypeAlias, get_args
 
 from exchange.analysis import BOOK_SOURCE, TRADES_SOURCE, Method
 from exchange.candles import SPANS
-from gateway.analytics_shown import AnalysisShown, AverageShown, LeaderShown, ProfitShown
+from gateway.analytics.shown import AnalysisShown, AverageShown, LeaderShown, ProfitShown
 from gateway.keys import SIGNALS_MAX
 from gateway.ports import Analytics, Views
 from gateway.shown import Shown, Span, TradeShown

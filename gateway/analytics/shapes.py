@@ -21,7 +21,7 @@ from exchange.analysis import (
 )
 from exchange.instruments import Instrument
 from exchange.money import from_units, minor_step
-from gateway.analytics_shown import (
+from gateway.analytics.shown import (
     AnalysisShown,
     FollowedUp,
     IndicatorsShown,

@@ -12,8 +12,10 @@ from litestar import Router, get
 
 from exchange.instruments import Instrument
 from exchange.money import UNITS_MAX
-from gateway import analytics_native, native_alerts, native_orders
+from gateway.alerts import native as native_alerts
+from gateway.analytics import native as analytics_native
 from gateway.keys import TOP_LEVELS
+from gateway.native import orders as native_orders
 from gateway.parameters import Asked, choice, known, number
 from gateway.services import Services
 from gateway.shown import BalanceShown, CandleShown, Depth, Freshness, Span, Summary, TradeShown

@@ -9,7 +9,7 @@ from typing import Any, Final, TypeAlias
 from litestar import WebSocket
 from litestar.exceptions import WebSocketDisconnect
 
-from gateway.binance.streams.outbox import POLICY, Outbox
+from gateway.websockets.outbox import POLICY, Outbox
 
 Socket: TypeAlias = WebSocket[Any, Any, Any]
 Hear: TypeAlias = Callable[[str], Awaitable[None]]

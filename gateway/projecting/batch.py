@@ -17,9 +17,7 @@ from exchange.candles import Candle
 from exchange.channel import Inbound
 from exchange.statement import OrderLine
 from exchange.views import MarketView
-from gateway.analytics import Facts
-from gateway.book_steps import Shown, step
-from gateway.commands import FIRST, MARK, PRUNE, Command
+from gateway.analytics.projected import Facts
 from gateway.keys import (
     ENDED_MAX,
     FILLS_MAX,
@@ -35,6 +33,8 @@ from gateway.keys import (
     MarketRow,
     TradeRow,
 )
+from gateway.projecting.book_steps import Shown, step
+from gateway.projecting.commands import FIRST, MARK, PRUNE, Command
 
 PART: Final = 1_000
 """Greatest number of arguments of one command: Lua's stack holds some thousands."""

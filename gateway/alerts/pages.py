@@ -17,11 +17,11 @@ from litestar import Request, Response, get, post
 from litestar.response import Redirect
 
 from exchange.analysis import SetAlert
-from gateway.alert_cookie import alerts_read, read_cookie
-from gateway.alert_form import AlertForm, asked, inbox_only, typed
-from gateway.alert_reading import read_alert, read_name
-from gateway.alert_rules import AlertService, InboxOnly, TooManyAlerts
-from gateway.analysis_page import read_inbox
+from gateway.alerts.cookie import alerts_read, read_cookie
+from gateway.alerts.form import AlertForm, asked, inbox_only, typed
+from gateway.alerts.reading import read_alert, read_name
+from gateway.alerts.rules import AlertService, InboxOnly, TooManyAlerts
+from gateway.analytics.page import read_inbox
 from gateway.identity.principal import Principal
 from gateway.pages import account_context, form, html
 from gateway.parameters import is_whole

@@ -1,4 +1,4 @@
-"""The form that sets an alert: what it shows, and how what was typed becomes the fields that `alert_reading` takes from programs, too.
+"""The form that sets an alert: what it shows, and how what was typed becomes the fields that `alerts.reading` takes from programs, too.
 
 The form has a field of its own for everything that a condition may be made of; of those only the chosen condition's count.
 """
@@ -24,12 +24,12 @@ from exchange.analysis import (
     VolumeSpikes,
 )
 from exchange.candles import SPANS
-from gateway.alert_reading import CHANNELS
+from gateway.alerts.reading import CHANNELS
+from gateway.analytics.studies import BOOK
 from gateway.figures import figure, span_name
 from gateway.filters import decimal
 from gateway.reading import Errors
 from gateway.shown import Shown
-from gateway.studies import BOOK
 from gateway.tickets import Tone
 
 TYPED_MAX: Final = 300
@@ -108,7 +108,7 @@ _NUMBER: Final = re.compile(r"-?[0-9]{1,15}(\.[0-9]{1,15})?")
 
 
 def asked(form: Mapping[str, str]) -> dict[str, Any]:
-    """Return the fields that `alert_reading.read_alert` takes, of what was typed; what is no number is left for it to refuse."""
+    """Return the fields that `alerts.reading.read_alert` takes, of what was typed; what is no number is left for it to refuse."""
     kind = form.get("type", "")
     condition = {
         "type": kind,

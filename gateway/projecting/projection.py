@@ -37,10 +37,10 @@ from exchange.packets import PacketDecoder
 from exchange.statement import OrderLine, answered
 from exchange.topics import topic_name
 from exchange.views import MarketView
-from gateway.analytics import DECODERS
-from gateway.batch import Batch, Changes, position
-from gateway.book_steps import shown
+from gateway.analytics.projected import DECODERS
 from gateway.keys import BalanceRow, FillRow, GenerationKeys, ListingRow, ReportRow, TradeRow
+from gateway.projecting.batch import Batch, Changes, position
+from gateway.projecting.book_steps import shown
 from gateway.shown import ReportEvent
 from wire.reader import fresh
 

@@ -12,7 +12,7 @@ from typing import Any, Final
 from litestar.connection import ASGIConnection
 from litestar.handlers import BaseRouteHandler
 
-from gateway.audit import Audit, AuditEvent, AuditUnavailable
+from gateway.audit.event import Audit, AuditEvent, AuditUnavailable
 from gateway.guarding import RouteGuard
 from gateway.identity.events import SecurityEvent, Tell
 from gateway.request_ids import REQUEST_ID

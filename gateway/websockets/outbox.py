@@ -24,7 +24,7 @@ BYTES_MAX: Final = 1_048_576
 PLAIN_MESSAGES_MAX: Final = 16 * MESSAGES_MAX
 """How many messages may wait where each one waits, even if the peer reads: all that some streams tell at once."""
 FRAMES: Final = "openbell.frames"
-"""The ASGI extension of a server that writes frames that are made already: its value has `write_frame` (see `gateway.sockets`)."""
+"""The ASGI extension of a server that writes frames that are made already: its value has `write_frame` (see `gateway.websockets.page_sockets`)."""
 _TEXT: Final = 0x81
 _SHORT, _MIDDLE = 125, 65_535
 

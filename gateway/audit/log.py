@@ -20,8 +20,8 @@ from typing import Final, Protocol, Self
 import msgspec
 
 from exchange.audit_log import CLOSED, FIRST, OPENED, AuditEntry, chained
-from gateway.audit import TEXT_MAX, AuditEvent, AuditUnavailable
-from gateway.audit_journal import Journal, left_behind
+from gateway.audit.event import TEXT_MAX, AuditEvent, AuditUnavailable
+from gateway.audit.journal import Journal, left_behind
 from wire.clock import wall_ms
 from wire.errors import WireError
 

@@ -8,7 +8,7 @@ from litestar import get
 
 from exchange.analysis import TRADES_SOURCE, Method
 from exchange.money import UNITS_MAX
-from gateway.analytics_shown import (
+from gateway.analytics.shown import (
     AnalysisShown,
     AverageShown,
     InboxShown,
@@ -21,7 +21,7 @@ from gateway.analytics_shown import (
     SeriesShown,
     SignalShown,
 )
-from gateway.analytics_views import METHODS
+from gateway.analytics.views import METHODS
 from gateway.identity.principal import Principal
 from gateway.keys import ALERTS_MAX, INDICATORS_MAX, LATE_MAX, LEADERS_MAX, SIGNALS_MAX, WINDOWS_MAX
 from gateway.own import account_of

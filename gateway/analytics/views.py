@@ -23,8 +23,8 @@ from exchange.analysis import (
     WindowAverage,
     WindowProfit,
 )
-from gateway import analytics_shapes as shapes
-from gateway.analytics_shown import (
+from gateway.analytics import shapes
+from gateway.analytics.shown import (
     AlertShown,
     AnalysisShown,
     AverageShown,

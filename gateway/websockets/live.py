@@ -22,12 +22,12 @@ from typing import Any, Final, TypeAlias
 
 import msgspec
 
-from gateway.analysis_page import Contexts, read_breadth, read_inbox, read_symbol
+from gateway.analytics.page import Contexts, read_breadth, read_inbox, read_symbol
 from gateway.health import Metrics
 from gateway.ports import Changed, Views, ViewsUnavailable
 from gateway.render import Renderer
-from gateway.seats import Seats
 from gateway.shown import Span
+from gateway.websockets.seats import Seats
 
 PUSH_S: Final = 0.08
 """Shortest time between two pushes of a market."""

@@ -1,6 +1,6 @@
 """What is written down of whoever does what concerns safety: the event, and the port that keeps it.
 
-Kept for good in the topic `audit` (`exchange.audit_log` says how entries are chained); `gateway.audit_kafka` implements the port.
+Kept for good in the topic `audit` (`exchange.audit_log` says how entries are chained); `gateway.audit.kafka` implements the port.
 """
 
 from __future__ import annotations

@@ -22,11 +22,11 @@ from exchange.candles import Candle
 from exchange.messages import Trade
 from exchange.statement import OrderLine
 from exchange.views import BookView, Indication, MarketView
-from gateway.batch import Changes
-from gateway.commands import SCRIPT, Command
 from gateway.keys import FORMAT, Beat, DayRow, GenerationKeys, Keys, ListingRow, MarketRow
 from gateway.ports import Changed
-from gateway.projection import Projection
+from gateway.projecting.batch import Changes
+from gateway.projecting.commands import SCRIPT, Command
+from gateway.projecting.projection import Projection
 
 LEASE_MS: Final = 5_000
 """How long a projector that falls silent keeps others waiting."""

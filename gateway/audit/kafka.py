@@ -12,7 +12,7 @@ from wire.writer import PacketWriter
 
 
 class KafkaSink:
-    """Implements `audit_log.Sink` for a venue; it connects when there is something to write. `connect` makes its writer."""
+    """Implements `audit.log.Sink` for a venue; it connects when there is something to write. `connect` makes its writer."""
 
     def __init__(self, bootstrap_servers: str, venue: str, connect: Callable[[], PacketWriter] | None = None) -> None:
         self._servers = bootstrap_servers

@@ -11,15 +11,15 @@ from litestar import WebSocket, websocket
 from litestar.exceptions import WebSocketDisconnect
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
-from gateway.alert_cookie import alerts_read
-from gateway.binance.streams.outbox import FRAMES
+from gateway.alerts.cookie import alerts_read
 from gateway.entry import POLICY, TRY_LATER
 from gateway.identity.principal import Principal
 from gateway.limiting.address import client_address
-from gateway.live import Client, Hub, Topic
 from gateway.ports import ViewsUnavailable
 from gateway.services import Services
 from gateway.shown import Span
+from gateway.websockets.live import Client, Hub, Topic
+from gateway.websockets.outbox import FRAMES
 
 FLUSH_S: Final = 1.0
 """How long a connection that is done with may take for what is on its way."""

@@ -1,0 +1,1 @@
+"""What is computed of markets: how the projector keeps it, and how it is read and shown."""

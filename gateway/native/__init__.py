@@ -1,0 +1,1 @@
+"""Openbell's own REST API, `/api/native/`."""

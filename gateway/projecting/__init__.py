@@ -1,0 +1,1 @@
+"""How the log becomes views in Redis; `gateway.projector` runs it."""

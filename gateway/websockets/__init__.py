@@ -1,0 +1,1 @@
+"""Websockets: what waits to be sent to each, how many there may be, and those of the pages."""
