@@ -33,7 +33,7 @@ class Stacks:
 
     def start(self, *, jobs: bool = True, **settings: Any) -> Stack:
         """Start a stack; keywords are fields of `Settings`."""
-        wanted = {"home": self._homes.mktemp("stack"), "jars": self._jars, "start_timeout_s": 300} | settings
+        wanted = {"home": self._homes.mktemp("stack"), "jars": self._jars, "start_timeout_s": 600} | settings
         read = Settings.from_mapping({variable(name): str(value) for name, value in wanted.items()})
         self._started.append(read)
         command = [sys.executable, "-m", "openbell", "up", *([] if jobs else ["--no-jobs"])]

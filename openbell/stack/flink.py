@@ -71,6 +71,7 @@ def configuration(settings: Settings) -> dict[str, Any]:
         "taskmanager.host": "127.0.0.1",
         "taskmanager.bind-host": "127.0.0.1",
         "web.submit.enable": False,
+        "pekko.startup-timeout": "2 min",  # all JVMs begin at once; after Flink's own 10 s each would give up and begin again
         # Memory: the whole stack idles below 3 GB.
         "jobmanager.memory.process.size": f"{settings.jobmanager_mb}m",
         "jobmanager.memory.jvm-overhead.min": "128m",

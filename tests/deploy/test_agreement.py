@@ -27,6 +27,7 @@ ONLY_LOCAL = {
     "env.java.opts.jobmanager": "makes JVMs small and quick to start, for a stack on a developer's machine",
     "env.java.opts.taskmanager": "as above",
     "env.java.opts.client": "as above; here there is no client",
+    "pekko.startup-timeout": "as above: all begin at once",
     "io.tmp.dirs": "a container has its own /tmp",
     "rest.address": "set by the operator, or by the image's entry point",
     "rest.bind-address": "as above",
