@@ -27,15 +27,12 @@ from gateway.limiting.address import client_address, is_within
 from gateway.problems import Problem
 from gateway.services import GatewaySettings
 from gateway.sign_in.cookies import session_cookie_name
+from gateway.websockets.closing import POLICY, TRY_LATER
 
 KEY_HEADER: Final = "x-api-key"
 """Names an API key and its secret, as KEY.SECRET."""
 ACCOUNT_HEADER: Final = "x-openbell-account"
 """Names the account that is asked about or traded with, of those that one may use."""
-POLICY: Final = 1008
-"""What a websocket is closed with whose client may not watch, or may no longer."""
-TRY_LATER: Final = 1013
-"""What it is closed with where that cannot be told now."""
 
 _PUBLIC: Final[frozenset[Action]] = frozenset(("enter", "see-market"))
 """What somebody whose session has ended may do as a visitor may."""

@@ -19,8 +19,6 @@ from gateway.shown import Market, Summary
 
 T = TypeVar("T")
 
-AVERAGE_MINUTES: Final = 5
-"""How many minutes `avgPrice` is the average of."""
 WINDOW_SYMBOLS_MAX: Final = 100
 """Greatest number of symbols whose rolling window is asked for at once."""
 _TYPES: Final = {name: name for name in tickers.TYPES}
@@ -31,10 +29,10 @@ async def average_price(request: Asked, services: Services) -> dict[str, Any]:
     """Return the average price of the last minutes, weighted by quantity; where nothing was traded the last price."""
     asked = Parameters.of_query(request, "symbol")
     instrument = await listed(services, asked.symbol())
-    span_ms = AVERAGE_MINUTES * tickers.MINUTE_MS
+    span_ms = tickers.AVERAGE_MINUTES * tickers.MINUTE_MS
     market, window = first(await _windows(services, {instrument.symbol: instrument}, span_ms))
     return {
-        "mins": AVERAGE_MINUTES,
+        "mins": tickers.AVERAGE_MINUTES,
         "price": tickers.weighted(window, instrument.tick),
         "closeTime": market.trades[0].time_ms if market.trades else 0,
     }

@@ -20,6 +20,8 @@ from gateway.shown import CandleShown, Summary, TradeShown
 
 MINUTE_MS: Final = 60_000
 HOUR_MS: Final = 3_600_000
+AVERAGE_MINUTES: Final = 5
+"""How many minutes `avgPrice` is the average of."""
 WINDOWS: Final = {
     **{f"{count}m": count * MINUTE_MS for count in range(1, 60)},
     **{f"{count}h": count * HOUR_MS for count in range(1, 24)},

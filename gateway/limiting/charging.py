@@ -35,10 +35,10 @@ from gateway.limiting.claims import (
 from gateway.limiting.ports import Claim
 from gateway.problems import Problem
 from gateway.services import Services
+from gateway.websockets.closing import TRY_LATER
 
 USED: Final = "openbell_used"
 """Where a connection's state has the headers that tell what has been used."""
-TRY_LATER: Final = 1013
 _REFUSED: Final = "openbell_refused"
 """Where a connection's state has what a request that no route takes is refused with."""
 _Connection = ASGIConnection[Any, Any, Any, Any]

@@ -9,7 +9,8 @@ from typing import Any, Final, TypeAlias
 from litestar import WebSocket
 from litestar.exceptions import WebSocketDisconnect
 
-from gateway.websockets.outbox import POLICY, Outbox
+from gateway.websockets.closing import POLICY
+from gateway.websockets.outbox import Outbox
 
 Socket: TypeAlias = WebSocket[Any, Any, Any]
 Hear: TypeAlias = Callable[[str], Awaitable[None]]

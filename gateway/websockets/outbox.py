@@ -16,8 +16,8 @@ from typing import Any, Final, Protocol, TypeAlias
 
 from litestar.exceptions import WebSocketDisconnect
 
-POLICY: Final = 1008
-TRY_LATER: Final = 1013
+from gateway.websockets.closing import POLICY, TRY_LATER
+
 MESSAGES_MAX: Final = 512
 BYTES_MAX: Final = 1_048_576
 """How much may wait for one websocket; nearly all of it is shared with others who get the same."""

@@ -12,12 +12,12 @@ from litestar.exceptions import WebSocketDisconnect
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
 from gateway.alerts.cookie import alerts_read
-from gateway.entry import POLICY, TRY_LATER
 from gateway.identity.principal import Principal
 from gateway.limiting.address import client_address
 from gateway.ports import ViewsUnavailable
 from gateway.services import Services
 from gateway.shown import Span
+from gateway.websockets.closing import POLICY, TRY_LATER
 from gateway.websockets.live import Client, Hub, Topic
 from gateway.websockets.outbox import FRAMES
 

@@ -15,7 +15,8 @@ from litestar.exceptions import WebSocketDisconnect
 from gateway.binance.streams.feed import Telling
 from gateway.sim.faults import Faults
 from gateway.sim.network import Network
-from gateway.websockets.outbox import MESSAGES_MAX, POLICY, TRY_LATER, Message, Outbox
+from gateway.websockets.closing import POLICY, TRY_LATER
+from gateway.websockets.outbox import MESSAGES_MAX, Message, Outbox
 from openbell.supervise.processes import wait_until
 from tests.binance.stream_clients import DEADLINE_S, ask, gateway, receive
 from tests.gateway.adapters import Floor, until

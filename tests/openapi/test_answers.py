@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from itertools import count
 from typing import Any
 
 import pytest
 from jsonschema import Draft202012Validator
-from litestar.testing import TestClient
 
 from gateway.openapi.document import OPERATIONS
-from tests.binance.trading_desk import Desk, Users
-from tests.gateway.adapters import LOCAL, FloorCommands
+from tests.binance.trading_desk import Desk
 from tests.gateway.projected import NOW_MS
-from tests.openapi.served_app import app_with
 
 ONE = {"symbol": "AAPLUSD"}
 BOUGHT = {"symbol": "AAPLUSD", "side": "BUY", "type": "LIMIT", "timeInForce": "GTC", "quantity": "1", "price": "60.00"}
@@ -94,20 +90,6 @@ UNCOMPUTED = {"GET /api/native/market", "GET /api/native/markets/{symbol}/summar
 """What is computed by jobs that do not run here."""
 
 _numbers = count()
-
-
-@pytest.fixture(scope="module")
-def desk(redis_url: str, users: Users) -> Iterator[Desk]:
-    app, floor = app_with(redis_url, "answering", users.directory())
-    with TestClient(app, base_url=LOCAL) as client:
-        client.follow_redirects = False
-        yield Desk(client, floor, FloorCommands(floor), users.keys)
-
-
-@pytest.fixture(scope="module")
-def document(desk: Desk) -> dict[str, Any]:
-    made: dict[str, Any] = desk.client.get("/openapi.json").json()
-    return made
 
 
 @pytest.mark.parametrize("key", sorted(OPERATIONS))

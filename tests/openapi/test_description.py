@@ -3,42 +3,24 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from litestar import Request
 from litestar.connection import ASGIConnection
 from litestar.datastructures import MultiDict
-from litestar.testing import TestClient
 
 from gateway import bodies, entry
 from gateway.binance import parameters, signed
 from gateway.binance.signing import SIGNING as SIGNING_NAMES
 from gateway.openapi import binance_signed
 from gateway.openapi.document import OPERATIONS, describe, served
-from tests.binance.trading_desk import Desk, Users
-from tests.gateway.adapters import LOCAL, FloorCommands
-from tests.openapi.served_app import app_with
+from tests.binance.trading_desk import Desk
 
 PROGRAMS = ("/api/", "/udf/", "/health", "/ready", "/metrics", "/openapi.json")
 VALUES = {"symbol": "AAPLUSD", "name": "an-alert", "order_id": "1", "request_id": "r1"}
 FEED = {"symbol": "AAPLUSD", "resolution": "1", "from": "0", "to": "9"}
 KEYS = sorted(OPERATIONS)
-
-
-@pytest.fixture(scope="module")
-def desk(redis_url: str, users: Users) -> Iterator[Desk]:
-    app, floor = app_with(redis_url, "described", users.directory())
-    with TestClient(app, base_url=LOCAL) as client:
-        client.follow_redirects = False
-        yield Desk(client, floor, FloorCommands(floor), users.keys)
-
-
-@pytest.fixture(scope="module")
-def document(desk: Desk) -> dict[str, Any]:
-    made: dict[str, Any] = desk.client.get("/openapi.json").json()
-    return made
 
 
 def described(document: dict[str, Any], key: str) -> dict[str, Any]:

@@ -18,7 +18,8 @@ import msgspec
 from gateway.binance.streams.names import Stream
 from gateway.ports import Changed, ViewsUnavailable
 from gateway.tasks import stop
-from gateway.websockets.outbox import TRY_LATER, Message
+from gateway.websockets.closing import TRY_LATER
+from gateway.websockets.outbox import Message
 
 RETRY_S: Final = 0.5
 READY_S: Final = 2.0

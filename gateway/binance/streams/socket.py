@@ -13,8 +13,9 @@ from gateway.limiting.address import client_address
 from gateway.limiting.claims import Messages
 from gateway.ports import ViewsUnavailable
 from gateway.services import Services
+from gateway.websockets.closing import POLICY, TRY_LATER
 from gateway.websockets.connection import Socket, converse
-from gateway.websockets.outbox import POLICY, TRY_LATER, Message, Outbox, line_of
+from gateway.websockets.outbox import Message, Outbox, line_of
 
 STREAMS_MAX: Final = 1_024
 """How many streams one websocket may listen to."""

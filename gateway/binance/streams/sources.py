@@ -25,8 +25,6 @@ KLINES: Final = 1_000
 SETTLING_MS: Final = 1_000
 """How long after its end, by the market's time, a kline is closed that no candle has passed. Book events, trades and what is computed of
 them come by topics of their own, a little apart."""
-AVERAGE_MINUTES: Final = 5
-"""How many minutes `avgPrice` is the average of, as on REST."""
 MISSED: Final = "events were missed and cannot be sent in full: connect again"
 
 Clock = Callable[[], int]
@@ -177,7 +175,7 @@ class TickerSource:
         """Return the figures that are others; of one symbol as they are, of all as a list."""
         listed, name = await self._views.instruments(), self._stream.symbol
         instruments = list(listed.values()) if not name else [listed[name]] if name in listed else []
-        span_ms = AVERAGE_MINUTES * tickers.MINUTE_MS if self._stream.kind == "avgPrice" else DAY_MS
+        span_ms = tickers.AVERAGE_MINUTES * tickers.MINUTE_MS if self._stream.kind == "avgPrice" else DAY_MS
         scales = {instrument.symbol: instrument.quote_scale for instrument in instruments}
         found = await read_each(lambda symbol: read_window(self._views, symbol, span_ms, scales[symbol]), list(scales))
         new = []
@@ -194,7 +192,9 @@ class TickerSource:
     def _figures(self, market: Market, window: tickers.Window) -> dict[str, Any]:
         match self._stream.kind:
             case "avgPrice":
-                return shapes.average_price(market, tickers.weighted(window, market.summary.tick), AVERAGE_MINUTES)
+                return shapes.average_price(
+                    market, tickers.weighted(window, market.summary.tick), tickers.AVERAGE_MINUTES
+                )
             case "miniTicker":
                 return shapes.mini_ticker(tickers.mini(market.summary, window))
             case _:

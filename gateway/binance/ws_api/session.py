@@ -21,7 +21,8 @@ from gateway.binance.ws_api.methods import MARKET, SIGNED, ask_market
 from gateway.limiting.claims import Messages, weight_of
 from gateway.ports import GatewayError, ViewsUnavailable
 from gateway.services import Services
-from gateway.websockets.outbox import POLICY, Message, Outbox
+from gateway.websockets.closing import POLICY
+from gateway.websockets.outbox import Message, Outbox
 
 SUBSCRIPTIONS_MAX: Final = 64
 """How many accounts one websocket may get the events of."""

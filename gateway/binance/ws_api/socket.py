@@ -8,8 +8,9 @@ from gateway.binance.ws_api.session import Session
 from gateway.entry import ACCOUNT_HEADER
 from gateway.limiting.address import client_address
 from gateway.services import Services
+from gateway.websockets.closing import TRY_LATER
 from gateway.websockets.connection import Socket, converse
-from gateway.websockets.outbox import TRY_LATER, Outbox, line_of
+from gateway.websockets.outbox import Outbox, line_of
 
 
 @websocket("/ws-api/v3", opt={"needs": "enter"})
