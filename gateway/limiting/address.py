@@ -59,6 +59,7 @@ def is_within(host: str | None, texts: tuple[str, ...]) -> bool:
     return address is not None and _within(address, networks(texts))
 
 
+@lru_cache(maxsize=4_096)
 def network_of(address: str) -> str:
     """Return by what an address is counted: of IPv6 its network; of what is no address its first 64 characters.
 
